@@ -1,0 +1,61 @@
+/**
+ * Runs redis-benchmark, the load generator that both servers are compared with, and reads its figures.
+ *
+ * Runs in the main thread of the benchmark tool, redis-benchmark in a process of its own. Its plain output is read
+ * instead of its CSV, because only that holds the distribution from which the 99.9th percentile can be had.
+ */
+import { startChild } from '../children.js'
+
+export interface BenchmarkLoad {
+  readonly port: number
+  readonly command: string
+  readonly clients: number
+  readonly pipeline: number
+  readonly requests: number
+  readonly valueBytes: number
+  readonly keys: number
+}
+
+export interface BenchmarkFigures {
+  readonly opsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+}
+
+/** One run of one command. Rejects when redis-benchmark fails or reports an error of the server. */
+export function runRedisBenchmark(load: BenchmarkLoad): Promise<BenchmarkFigures> {
+  const args = ['-h', '127.0.0.1', '-p', load.port, '-t', load.command, '-c', load.clients, '-P', load.pipeline]
+  args.push('-n', load.requests, '-d', load.valueBytes, '-r', load.keys, '-e')
+  const child = startChild('redis-benchmark', args.map(String))
+  return new Promise((resolve, reject) => {
+    let text = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+    }
+    child.once('error', reject)
+    child.once('close', (status) => {
+      if (status !== 0) reject(new Error(`redis-benchmark ended with status ${status}: ${text.slice(-500)}`))
+      else resolve(parseFigures(text))
+    })
+  })
+}
+
+/** Reads the summary of one command from redis-benchmark's plain output. */
+export function parseFigures(text: string): BenchmarkFigures {
+  if (/^Error from server/m.test(text)) throw new Error(`the server refused the load: ${text.slice(0, 300)}`)
+  const ops = /throughput summary: ([\d.]+) requests per second/.exec(text)?.[1]
+  const latency = /avg\s+min\s+p50\s+p95\s+p99\s+max\s+((?:[\d.]+\s+){6})/.exec(text)?.[1]?.trim().split(/\s+/).map(Number)
+  if (ops === undefined || latency === undefined) throw new Error(`unexpected output of redis-benchmark: ${text.slice(-500)}`)
+  // Lines such as "99.902% <= 1.231 milliseconds (cumulative count 99902)"; the first one at or above 99.9 % counts.
+  let p999Ms = Number.NaN
+  for (const match of text.matchAll(/^([\d.]+)% <= ([\d.]+) milliseconds/gm)) {
+    if (Number(match[1]) >= 99.9) {
+      p999Ms = Number(match[2])
+      break
+    }
+  }
+  return { opsPerSecond: Number(ops), p50Ms: latency[2] ?? Number.NaN, p99Ms: latency[4] ?? Number.NaN, p999Ms }
+}

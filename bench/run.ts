@@ -1,0 +1,112 @@
+/**
+ * `npm run bench`: measures Shardkeep next to other servers, and checks it under load.
+ *
+ * Runs as a process of its own; servers and load generators are its child processes and end with it.
+ */
+import { availableParallelism } from 'node:os'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { fuzz } from './scenarios/fuzz.js'
+import { memory } from './scenarios/memory.js'
+import { soak } from './scenarios/soak.js'
+import { stall } from './scenarios/stall.js'
+import { tail } from './scenarios/tail.js'
+import { throughput } from './scenarios/throughput.js'
+import { peerSpec, REDIS, type ServerSpec, shardkeep } from './servers.js'
+
+const USAGE = `npm run bench -- [scenario] [options]
+  throughput      (default) SET, GET, INCR, MSET with redis-benchmark at pipeline 1, 16 and 64
+  memory          resident bytes for each key, growth of V8's heap
+  tail            p99.9 with millions of keys and writes
+  stall           longest stall while the keyspace grows
+  soak            long mixed load with every answer checked
+  fuzz            hostile input next to a session whose answers are checked
+
+  --quick              throughput only: about 40 s, prints geometric means, records nothing
+  --shards 1,2,4       soak and fuzz take each of them in turn, the others the first (default max(1, cores - 1))
+  --peer name=path     compare with this server too; may be repeated
+  --no-redis           do not compare with redis-server
+  --server PATH        what to measure (default dist/src/cli.js)
+  --commands set,get   throughput
+  --pipelines 1,16,64  throughput
+  --clients 50         throughput, tail
+  --rounds 7           throughput
+  --seconds N          tail (60), soak (600), fuzz (60)
+  --keys N             memory (2000000), tail and stall (5000000)
+  --rate N             tail: open loop with N commands a second instead of a closed loop
+  --seed N             tail, soak, fuzz (default: random, printed)`
+
+await main()
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      shards: { type: 'string' },
+      peer: { type: 'string', multiple: true, default: [] },
+      'no-redis': { type: 'boolean', default: false },
+      server: { type: 'string', default: 'dist/src/cli.js' },
+      commands: { type: 'string', default: 'set,get,incr,mset' },
+      pipelines: { type: 'string', default: '1,16,64' },
+      clients: { type: 'string', default: '50' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      keys: { type: 'string' },
+      rate: { type: 'string', default: '0' },
+      seed: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return
+  }
+  const shards = (values.shards ?? String(Math.max(1, availableParallelism() - 1))).split(',').map(Number)
+  const own = shardkeep(values.server, shards[0] ?? 1)
+  const peers: ServerSpec[] = [...(values['no-redis'] ? [] : [REDIS]), ...values.peer.map(peerSpec)]
+  const specs = shards.map((count) => shardkeep(values.server, count))
+  const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
+  const number = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : Number(text))
+  const scenario = positionals[0] ?? 'throughput'
+  switch (scenario) {
+    case 'throughput':
+      return throughput({
+        own,
+        peers,
+        commands: values.commands.split(','),
+        pipelines: values.pipelines.split(',').map(Number),
+        clients: Number(values.clients),
+        rounds: number(values.rounds, values.quick ? 3 : 7),
+        turnSeconds: values.quick ? 0.3 : 1,
+        quick: values.quick,
+      })
+    case 'memory': {
+      const keys = number(values.keys, 2_000_000)
+      return memory({ own, peers, keys, heapKeys: Math.ceil(keys * 2.5) })
+    }
+    case 'tail':
+      process.stdout.write(`seed ${seed}\n`)
+      return tail({
+        own,
+        peers,
+        keys: number(values.keys, 5_000_000),
+        clients: Number(values.clients),
+        seconds: number(values.seconds, 60),
+        ratePerSecond: Number(values.rate),
+        seed,
+      })
+    case 'stall': {
+      const keysAfter = number(values.keys, 5_000_000)
+      return stall({ own, peers, keysBefore: Math.floor(keysAfter / 5), keysAfter })
+    }
+    case 'soak':
+      if (!(await soak({ specs: values.shards === undefined ? [1, 2, 4].map((count) => shardkeep(values.server, count)) : specs, seconds: number(values.seconds, 600), seed }))) process.exitCode = 1
+      return
+    case 'fuzz':
+      if (!(await fuzz({ specs, seconds: number(values.seconds, 60), seed }))) process.exitCode = 1
+      return
+    default:
+      throw new Error(`unknown scenario ${scenario}\n${USAGE}`)
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The parts of DEBUG that look into a shard. Each is an internal command that DEBUG's handler on the main thread sends
+ * (debug.ts), so that DEBUG stays one command with one guard, as COMMAND INFO shows it.
+ *
+ * Runs in a shard worker.
+ */
+import { parseSafeInteger } from '../base/integer.js'
+import { encodeError, errors } from '../resp/errors.js'
+import type { Database } from '../store/database.js'
+import { Encoding, ValueType } from '../store/value-type.js'
+import { DIGEST_BYTES, hexadecimal, keyspaceDigest, mixValue } from './digest.js'
+import type { ShardCall } from './shard-call.js'
+import type { CommandSpec, ShardHandler } from './spec.js'
+import { tableReport } from './table-report.js'
+import { encodingName, referenceCount } from './value-description.js'
+
+const NO_HASH_TABLE = encodeError('ERR The value stored at the specified key is not represented using an hash table')
+
+/** The access clock is 24 bits of seconds (LRU_BITS in Redis). */
+const ACCESS_CLOCK_MASK = 0xffffff
+
+/** Chunks are shorter than 1 GiB, and a shard has at most 1024 of them. */
+const CHUNK_ADDRESSES = 2 ** 30
+const SHARD_ADDRESSES = 2 ** 40
+
+/** `shard.debug-object key`: DEBUG OBJECT's reply. */
+function object(call: ShardCall): void {
+  if (!call.peek(1)) {
+    call.reply.error(errors.noSuchKey)
+    return
+  }
+  const { db } = call
+  const idleSeconds = db.idleSeconds()
+  const accessClock = (Math.floor(call.nowMs / 1000) - idleSeconds) & ACCESS_CLOCK_MASK
+  call.reply.simple(
+    `Value at:${valueAddress(call)} refcount:${referenceCount(db)} encoding:${encodingName(db)} ` +
+      `serializedlength:${serializedLength(db)} lru:${accessClock} lru_seconds_idle:${idleSeconds}`,
+  )
+}
+
+/** Unique in the server, and the same for as long as the value is not moved: what tests read from an address. */
+function valueAddress(call: ShardCall): string {
+  const chunk = call.keyspace.arena.chunkBytes.indexOf(call.db.bytes)
+  const address = (call.shard + 1) * SHARD_ADDRESSES + chunk * CHUNK_ADDRESSES + call.db.valueOffset
+  return `0x${address.toString(16)}`
+}
+
+/** Bytes of the value in an RDB file that is not compressed. */
+function serializedLength(db: Database): number {
+  if (db.type !== ValueType.string) return db.valueLength
+  if (db.encoding === Encoding.int) {
+    const n = parseSafeInteger(db.bytes, db.valueOffset, db.valueLength)
+    if (n >= -(2 ** 7) && n < 2 ** 7) return 2
+    if (n >= -(2 ** 15) && n < 2 ** 15) return 3
+    if (n >= -(2 ** 31) && n < 2 ** 31) return 5
+  }
+  return lengthPrefixBytes(db.valueLength) + db.valueLength
+}
+
+function lengthPrefixBytes(length: number): number {
+  if (length < 64) return 1
+  return length < 16384 ? 2 : 5
+}
+
+/** `shard.debug-digest-value key`: the value's digest in hexadecimal, zeros for a key that is not there. */
+function digestValue(call: ShardCall): void {
+  const digest = new Uint8Array(DIGEST_BYTES)
+  if (call.peek(1)) mixValue(digest, call.db)
+  call.reply.simple(hexadecimal(digest))
+}
+
+/** `shard.debug-digest`: this shard's part of the data set's digest, as a bulk string. */
+function digest(call: ShardCall): void {
+  call.reply.bulkBytes(keyspaceDigest(call.keyspace))
+}
+
+/** `shard.debug-set-active-expire 0|1` */
+function setActiveExpire(call: ShardCall): void {
+  call.keyspace.expireEnabled = call.integer(1) !== 0
+  call.reply.ok()
+}
+
+/** `shard.debug-htstats`: a text about the tables of the selected database. */
+function tableStatistics(call: ShardCall): void {
+  const { keys, expires } = call.db.tableSlots()
+  call.reply.bulkText(tableReport('Dictionary HT', keys) + tableReport('Expires HT', expires))
+}
+
+/** `shard.debug-htstats-key key`: the same for the table inside a value. */
+function valueTableStatistics(call: ShardCall): void {
+  if (call.peek(1)) call.reply.error(NO_HASH_TABLE)
+  else call.reply.error(errors.noSuchKey)
+}
+
+function internal(name: string, arity: number, shard: ShardHandler): CommandSpec {
+  return {
+    name: `shard.debug-${name}`,
+    arity,
+    flags: [],
+    group: 'server',
+    since: '0.1.0',
+    summary: '',
+    complexity: '',
+    internal: true,
+    route: { on: 'key' },
+    shard,
+  }
+}
+
+export const debugObject = internal('object', 2, object)
+export const debugDigest = internal('digest', 1, digest)
+export const debugDigestValue = internal('digest-value', 2, digestValue)
+export const debugSetActiveExpire = internal('set-active-expire', 2, setActiveExpire)
+export const debugTableStatistics = internal('htstats', 1, tableStatistics)
+export const debugValueTableStatistics = internal('htstats-key', 2, valueTableStatistics)
+
+export const debugShardCommands: readonly CommandSpec[] = [
+  debugObject, debugDigest, debugDigestValue, debugSetActiveExpire, debugTableStatistics, debugValueTableStatistics,
+]

@@ -1,0 +1,103 @@
+/**
+ * Digests of values and of the whole data set, equal to Redis's for equal data: DEBUG DIGEST and DEBUG DIGEST-VALUE.
+ *
+ * Values are digested on the shards, and `combineDigests` runs on the main thread.
+ * Two operations make a digest of 20 bytes: `xor` adds data whose order does not matter, `mix` data whose order does.
+ * A type's digest is one function in `mixValue`, its only place.
+ *
+ * Algorithm: xorDigest, mixDigest and computeDatasetDigest in Redis's debug.c.
+ */
+import { createHash } from 'node:crypto'
+import { assert } from '../base/assert.js'
+import type { Database } from '../store/database.js'
+import type { Keyspace } from '../store/keyspace.js'
+import { NO_EXPIRY, ValueType } from '../store/value-type.js'
+
+export const DIGEST_BYTES = 20
+
+/** Stands in the place of a time to live, so that digests do not depend on when keys expire, only on whether they do. */
+const EXPIRE_MARK = Buffer.from('!!expire!!', 'latin1')
+
+function sha1(data: Uint8Array): Buffer {
+  return createHash('sha1').update(data).digest()
+}
+
+/** Adds `data` to the digest; the order of several such calls does not matter. */
+export function xorDigest(digest: Uint8Array, data: Uint8Array): void {
+  xorBytes(digest, sha1(data))
+}
+
+/** Adds `data` to the digest so that the result depends on what was added before. */
+export function mixDigest(digest: Uint8Array, data: Uint8Array): void {
+  xorDigest(digest, data)
+  digest.set(sha1(digest))
+}
+
+function xorBytes(digest: Uint8Array, other: Uint8Array): void {
+  for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = (digest[i] as number) ^ (other[i] as number)
+}
+
+function bigEndian(n: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(n)
+  return bytes
+}
+
+/** Adds the value in hand, its type and whether it has a time to live. */
+export function mixValue(digest: Uint8Array, db: Database): void {
+  mixDigest(digest, bigEndian(db.type))
+  switch (db.type) {
+    case ValueType.string:
+      mixDigest(digest, db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength))
+      break
+    default:
+      assert(false, 'a value whose type has no digest')
+  }
+  if (db.expireAtMs() !== NO_EXPIRY) xorDigest(digest, EXPIRE_MARK)
+}
+
+/** A database's index, then the digest of its keys on one shard. */
+export const PART_BYTES = 4 + DIGEST_BYTES
+
+/** The parts of all databases of one shard that hold keys, one behind the other. */
+export function keyspaceDigest(keyspace: Keyspace): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (let index = 0; index < keyspace.databases; index++) {
+    const database = keyspace.existingDatabase(index)
+    if (database === null || database.size === 0) continue
+    const keys = new Uint8Array(DIGEST_BYTES)
+    database.forEach((db) => {
+      const entry = new Uint8Array(DIGEST_BYTES)
+      mixDigest(entry, db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength))
+      mixValue(entry, db)
+      xorDigest(keys, entry)
+      return true
+    })
+    parts.push(bigEndian(index), keys)
+  }
+  return Buffer.concat(parts)
+}
+
+/** The digest of the whole data set from the parts of every shard. Keys are xored, so that it does not matter where they are. */
+export function combineDigests(shards: readonly Uint8Array[]): Uint8Array {
+  const databases = new Map<number, Uint8Array>()
+  for (const parts of shards) {
+    const view = new DataView(parts.buffer, parts.byteOffset, parts.length)
+    for (let at = 0; at < parts.length; at += PART_BYTES) {
+      const index = view.getUint32(at)
+      const keys = databases.get(index) ?? new Uint8Array(DIGEST_BYTES)
+      xorBytes(keys, parts.subarray(at + 4, at + PART_BYTES))
+      databases.set(index, keys)
+    }
+  }
+  const whole = new Uint8Array(DIGEST_BYTES)
+  for (const index of [...databases.keys()].sort((a, b) => a - b)) {
+    mixDigest(whole, bigEndian(index))
+    xorBytes(whole, databases.get(index) as Uint8Array)
+  }
+  return whole
+}
+
+export function hexadecimal(digest: Uint8Array): string {
+  return Buffer.from(digest).toString('hex')
+}

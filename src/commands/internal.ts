@@ -1,0 +1,101 @@
+/**
+ * Commands that the router sends to shards on behalf of clients' commands. Clients cannot call them.
+ */
+import { importRecord, exportRecord } from '../store/record-image.js'
+import type { ShardCall } from './shard-call.js'
+import { allKeys, oneKey, type CommandSpec, type KeySpec, type ShardHandler } from './spec.js'
+
+/** `shard.watch key connection` */
+function watch(call: ShardCall): void {
+  call.self.watches.watch(call.integer(2), call.dbIndex, call.copy(1))
+  call.reply.ok()
+}
+
+/** `shard.unwatch connection` */
+function unwatch(call: ShardCall): void {
+  call.self.watches.unwatch(call.integer(1))
+  call.reply.ok()
+}
+
+/**
+ * `shard.begin connection`: the start of a transaction. Replies 1 when a watch of the connection is broken, and from then
+ * on conditional commands are passed over until the next transaction begins.
+ */
+function begin(call: ShardCall): void {
+  const connection = call.integer(1)
+  call.self.transactionAborted = call.self.watches.isBroken(connection)
+  call.reply.integer(call.self.transactionAborted ? 1 : 0)
+}
+
+function statistics(call: ShardCall): void {
+  call.reply.bulkText(JSON.stringify(call.self.statistics()))
+}
+
+function resetStatistics(call: ShardCall): void {
+  call.self.resetStatistics()
+  call.reply.ok()
+}
+
+/** `shard.setting name value` */
+function setting(call: ShardCall): void {
+  call.self.applySetting(call.text(1), call.text(2))
+  call.reply.ok()
+}
+
+/** `shard.export key`: the record's image, or nil. */
+function exportKey(call: ShardCall): void {
+  if (!call.findForWrite(1)) call.reply.nil()
+  else call.reply.bulkBytes(exportRecord(call.db))
+}
+
+/** `shard.import key image`: in the place of what the key holds. */
+function importKey(call: ShardCall): void {
+  importRecord(call.db, call.copy(1), call.copy(2))
+  call.reply.ok()
+}
+
+/** `shard.remove key` */
+function remove(call: ShardCall): void {
+  const found = call.findForWrite(1)
+  if (found) call.db.remove()
+  call.reply.integer(found ? 1 : 0)
+}
+
+/** `shard.count key [key ...]`: how many of the keys exist. */
+function count(call: ShardCall): void {
+  let found = 0
+  for (let i = 1; i < call.argc; i++) if (call.findForWrite(i)) found++
+  call.reply.integer(found)
+}
+
+function internal(name: string, arity: number, keySpecs: readonly KeySpec[], shard: ShardHandler): CommandSpec {
+  return {
+    name: `shard.${name}`,
+    arity,
+    flags: [],
+    group: 'server',
+    since: '0.1.0',
+    summary: '',
+    complexity: '',
+    internal: true,
+    keySpecs,
+    route: { on: 'key' },
+    shard,
+  }
+}
+
+export const shardWatch = internal('watch', 3, oneKey('RO'), watch)
+export const shardUnwatch = internal('unwatch', 2, [], unwatch)
+export const shardBegin = internal('begin', 2, [], begin)
+export const shardStatistics = internal('statistics', 1, [], statistics)
+export const shardResetStatistics = internal('reset-statistics', 1, [], resetStatistics)
+export const shardSetting = internal('setting', 3, [], setting)
+export const shardExport = internal('export', 2, oneKey('RO'), exportKey)
+export const shardImport = internal('import', 3, oneKey('OW'), importKey)
+export const shardRemove = internal('remove', 2, oneKey('RM'), remove)
+export const shardCount = internal('count', -2, allKeys(1, 'RO'), count)
+
+export const internalCommands: readonly CommandSpec[] = [
+  shardWatch, shardUnwatch, shardBegin, shardStatistics, shardResetStatistics, shardSetting,
+  shardExport, shardImport, shardRemove, shardCount,
+]

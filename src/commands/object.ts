@@ -1,0 +1,149 @@
+/**
+ * OBJECT: how a value is kept and how it is used.
+ *
+ * Runs in a shard worker, but for HELP. None of its subcommands counts as an access of the key.
+ *
+ * Behaviour: https://redis.io/docs/latest/commands/object/
+ */
+import { asciiBytes } from '../base/bytes.js'
+import { parseUnsigned } from '../base/integer.js'
+import { encodeError } from '../resp/errors.js'
+import { Encoding } from '../store/value-type.js'
+import { keyArgument } from './generic-arguments.js'
+import { inspectKey } from './generic-lookup.js'
+import { writeHelp } from './help-reply.js'
+import type { MainCall } from './main-call.js'
+import type { ShardCall } from './shard-call.js'
+import type { CommandSpec, KeySpec } from './spec.js'
+
+const ADJUSTS =
+  'Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.'
+const LFU_SELECTED = encodeError(`ERR An LFU maxmemory policy is selected, idle time not tracked. ${ADJUSTS}`)
+const LFU_NOT_SELECTED = encodeError(
+  `ERR An LFU maxmemory policy is not selected, access frequency not tracked. ${ADJUSTS}`,
+)
+
+/** Redis shares one object for each of the integers below this one, and counts its references as "always". */
+const SHARED_INTEGERS = 10000
+const SHARED_REFERENCES = 2147483647
+
+const encodingNames = new Map<number, Uint8Array>([
+  [Encoding.raw, asciiBytes('raw')],
+  [Encoding.int, asciiBytes('int')],
+  [Encoding.embstr, asciiBytes('embstr')],
+])
+
+function encoding(call: ShardCall): void {
+  if (!inspectKey(call, 2)) call.reply.nil()
+  else call.reply.bulkBytes(encodingNames.get(call.db.encoding) as Uint8Array)
+}
+
+function refcount(call: ShardCall): void {
+  const { db, reply } = call
+  if (!inspectKey(call, 2)) {
+    reply.nil()
+    return
+  }
+  const value = db.encoding === Encoding.int ? parseUnsigned(db.bytes, db.valueOffset, db.valueLength) : -1
+  reply.integer(value >= 0 && value < SHARED_INTEGERS ? SHARED_REFERENCES : 1)
+}
+
+function idletime(call: ShardCall): void {
+  const { reply } = call
+  if (!inspectKey(call, 2)) reply.nil()
+  else if (call.keyspace.lfu) reply.error(LFU_SELECTED)
+  else reply.integer(call.db.idleSeconds())
+}
+
+function freq(call: ShardCall): void {
+  const { reply } = call
+  if (!inspectKey(call, 2)) reply.nil()
+  else if (!call.keyspace.lfu) reply.error(LFU_NOT_SELECTED)
+  else reply.integer(call.db.accessFrequency())
+}
+
+function help(call: MainCall): void {
+  writeHelp(call.reply, 'object', [
+    'ENCODING <key>',
+    '    Tell how the value of <key> is kept in memory.',
+    'FREQ <key>',
+    '    Tell how often <key> was used lately, as a logarithmic counter that decays.',
+    '    Needs an LFU maxmemory-policy.',
+    'IDLETIME <key>',
+    '    Tell for how many seconds <key> was not used.',
+    'REFCOUNT <key>',
+    '    Tell how many references the value of <key> has.',
+  ])
+}
+
+/** A subcommand's key stands behind its name. */
+const keyBehindSubcommand: readonly KeySpec[] = [
+  { flags: ['RO'], begin: { index: 2 }, find: { lastKey: 0, keyStep: 1, limit: 0 } },
+]
+
+/** What the subcommands that look at a key have in common. */
+const looksAtKey = {
+  arity: 3,
+  flags: ['readonly'],
+  group: 'generic',
+  complexity: 'O(1)',
+  categories: ['keyspace'],
+  keySpecs: keyBehindSubcommand,
+  tips: ['nondeterministic_output'],
+  arguments: [keyArgument],
+  route: { on: 'key' },
+} as const
+
+export const objectCommands: readonly CommandSpec[] = [
+  {
+    name: 'object',
+    arity: -2,
+    flags: [],
+    group: 'generic',
+    since: '2.2.3',
+    summary: 'Holds the commands that look at how a value is kept.',
+    complexity: 'Depends on the subcommand.',
+    subcommands: [
+      {
+        ...looksAtKey,
+        name: 'encoding',
+        since: '2.2.3',
+        summary: 'Returns the name of the form in which the value of a key is kept.',
+        shard: encoding,
+      },
+      {
+        ...looksAtKey,
+        name: 'freq',
+        since: '4.0.0',
+        summary: 'Returns the logarithmic counter of how often a key was used lately.',
+        shard: freq,
+      },
+      {
+        name: 'help',
+        arity: 2,
+        flags: ['loading', 'stale'],
+        group: 'generic',
+        since: '6.2.0',
+        summary: 'Returns a short description of the subcommands.',
+        complexity: 'O(1)',
+        categories: ['keyspace'],
+        route: { on: 'main' },
+        main: help,
+      },
+      {
+        ...looksAtKey,
+        name: 'idletime',
+        since: '2.2.3',
+        summary: 'Returns for how many seconds a key was not used.',
+        shard: idletime,
+      },
+      {
+        ...looksAtKey,
+        name: 'refcount',
+        since: '2.2.3',
+        summary: 'Returns how many references the value of a key has.',
+        shard: refcount,
+      },
+    ],
+  },
+]

@@ -1,0 +1,252 @@
+/**
+ * All client connections: their slots, and the turn of the event loop in which requests go out and replies come back.
+ *
+ * Runs on the main thread. One turn: the sockets that are readable are read, which writes frames into the rings; then, in
+ * the check phase, the frames are published at once, replies are taken in, and each connection with output writes once.
+ * While shards owe replies, the rings are looked at in every turn; after `LOOKS_MAX` looks without one the thread announces
+ * that it sleeps, and the first shard to reply wakes it.
+ */
+import type { Clock } from '../base/clock.js'
+import type { ReplySink, Router } from '../router/router.js'
+import type { ShardLink } from '../router/shard-link.js'
+import { Connection, type ConnectionOwner } from './connection.js'
+import type { Dispatcher } from './dispatcher.js'
+
+/** Looks at the rings before a wake-up is armed: each is a turn of the event loop, in which sockets are served too. */
+const LOOKS_MAX = 20
+/** An armed wake-up that nobody uses ends by itself after this long, and the rings are looked at again. */
+const SLEEP_MS_MAX = 50
+/** A client that was held back because it was owed too many replies goes on when it is owed no more than this. */
+const OWED_REPLIES_RESUME = 4 * 1024
+
+export class ClientTable implements ConnectionOwner, ReplySink {
+  nowMs: number
+  outputBytesTotal = 0
+  inputBytesTotal = 0
+  reads = 0
+  writes = 0
+  readonly #clock: Clock
+  readonly #slots: (Connection | undefined)[] = []
+  readonly #freeSlots: number[] = []
+  /** Slots of closed connections that shards still owe replies: their numbers must not be given to others yet. */
+  readonly #owedBySlot = new Map<number, number>()
+  readonly #byId = new Map<number, Connection>()
+  #flushQueue: Connection[] = []
+  #stalled = new Set<Connection>()
+  #turnQueued = false
+  #looks = 0
+  readonly #armed: boolean[] = []
+  router!: Router
+  dispatcher!: Dispatcher
+  /** Called when a connection has closed. */
+  onClosed: (connection: Connection) => void = () => {}
+  /** Output above this stops reading from the client, in bytes. */
+  pauseOutputBytes = 1024 * 1024
+  /** Called when a connection's pending output has grown, to check it against its limits. */
+  checkOutput: (connection: Connection) => void = () => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.nowMs = clock.nowMs()
+  }
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  connections(): IterableIterator<Connection> {
+    return this.#byId.values()
+  }
+
+  byId(id: number): Connection | undefined {
+    return this.#byId.get(id)
+  }
+
+  bySlot(slot: number): Connection | undefined {
+    return this.#slots[slot]
+  }
+
+  /** A slot for a connection that is about to be made; `add` must follow. */
+  takeSlot(): number {
+    return this.#freeSlots.pop() ?? this.#slots.length
+  }
+
+  add(connection: Connection): void {
+    this.#slots[connection.slot] = connection
+    this.#byId.set(connection.session.id, connection)
+  }
+
+  /** Bytes from a socket, in a buffer that is used again after this returns. */
+  receive(connection: Connection, bytes: Uint8Array, length: number): void {
+    this.#stampTime()
+    this.inputBytesTotal += length
+    this.reads++
+    if (connection.isClosing) return
+    if (this.router.isCongested && !connection.isStalled) {
+      connection.isStalled = true
+      connection.pauseReading()
+      this.stall(connection)
+    }
+    this.dispatcher.receive(connection, bytes, length)
+  }
+
+  /** Time stands still within a turn, so that everything that arrives together carries one time. */
+  #stampTime(): void {
+    if (this.#turnQueued) return
+    this.#queueTurn()
+    this.nowMs = this.#clock.nowMs()
+    this.dispatcher.nowMs = this.nowMs
+    this.router.setTime(this.nowMs)
+  }
+
+  /** Makes sure that a turn follows, for whoever writes frames outside of `receive`. */
+  touch(): void {
+    this.#stampTime()
+  }
+
+  #queueTurn(): void {
+    if (this.#turnQueued) return
+    this.#turnQueued = true
+    setImmediate(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#turnQueued = false
+    const { router } = this
+    router.publish()
+    const frames = router.poll()
+    if (frames > 0) {
+      this.#looks = 0
+      // Replies can make the router send the next hop.
+      router.publish()
+    }
+    this.#flushAll()
+    if (this.#stalled.size > 0) this.#resumeStalled()
+    if (router.outstanding === 0 && !router.isCongested) return
+    if (++this.#looks <= LOOKS_MAX) this.#queueTurn()
+    else this.#sleep()
+  }
+
+  /** Announces sleep on every reply ring; a ring whose earlier announcement still stands is only looked at. */
+  #sleep(): void {
+    const { links } = this.router
+    for (let i = 0; i < links.length; i++) {
+      const { replies } = links[i] as ShardLink
+      if (this.#armed[i] === true) {
+        if (replies.isEmpty) continue
+        this.#queueTurn()
+        return
+      }
+      const wait = replies.sleepAsync(SLEEP_MS_MAX)
+      if (wait === undefined) {
+        this.#queueTurn()
+        return
+      }
+      this.#armed[i] = true
+      wait.then(() => {
+        this.#armed[i] = false
+        this.#looks = 0
+        this.#queueTurn()
+      })
+    }
+  }
+
+  reply(slot: number, sequence: number, count: number, bytes: Uint8Array, offset: number, length: number): void {
+    const connection = this.#slots[slot]
+    if (connection !== undefined) connection.deliver(sequence, count, bytes, offset, length)
+    else this.replyAfterClose(slot, count)
+  }
+
+  replyAfterClose(slot: number, count: number): void {
+    if (count === 0) return
+    const owed = (this.#owedBySlot.get(slot) ?? 0) - count
+    if (owed > 0) {
+      this.#owedBySlot.set(slot, owed)
+    } else {
+      this.#owedBySlot.delete(slot)
+      this.#freeSlots.push(slot)
+    }
+  }
+
+  outputPending(connection: Connection): void {
+    this.#flushQueue.push(connection)
+    this.#queueTurn()
+  }
+
+  #flushAll(): void {
+    const queue = this.#flushQueue
+    if (queue.length === 0) return
+    this.#flushQueue = []
+    for (const connection of queue) {
+      connection.isFlushQueued = false
+      connection.flush()
+      this.writes++
+      if (connection.isStreaming) this.checkOutput(connection)
+      if (connection.isStreaming && connection.outputBytes > this.pauseOutputBytes) connection.pauseReading()
+      if (connection.mayClose) this.#finish(connection)
+    }
+  }
+
+  outputDrained(connection: Connection): void {
+    connection.softLimitSinceMs = 0
+    if (connection.mayClose) {
+      this.#finish(connection)
+      return
+    }
+    if (connection.isReadPaused && !connection.isStalled) connection.resumeReading()
+  }
+
+  /** Ends a connection whose last reply is out. What the client still sends is read and dropped, so that no reset eats it. */
+  #finish(connection: Connection): void {
+    if (connection.isClosed || connection.isStreaming || connection.isFinishing) return
+    connection.isFinishing = true
+    connection.resumeReading()
+    connection.socket.end()
+    setTimeout(() => connection.destroy(), FINISH_MS_MAX).unref()
+  }
+
+  /** Holds a connection back until the reason is gone. */
+  stall(connection: Connection): void {
+    this.#stalled.add(connection)
+    this.#queueTurn()
+  }
+
+  /** Looks again at everybody who is held back (CLIENT UNPAUSE). */
+  wakeStalled(): void {
+    this.#queueTurn()
+  }
+
+  #resumeStalled(): void {
+    if (this.router.isCongested) return
+    const { policy } = this.dispatcher
+    const all = this.#stalled
+    this.#stalled = new Set()
+    this.#stampTime()
+    for (const connection of all) {
+      if (connection.isClosed) continue
+      if (connection.owed > OWED_REPLIES_RESUME) {
+        this.#stalled.add(connection)
+        continue
+      }
+      connection.isStalled = false
+      this.dispatcher.resume(connection)
+      if (!connection.isStalled && !(connection.outputBytes > this.pauseOutputBytes)) connection.resumeReading()
+    }
+    // Clients that CLIENT PAUSE holds are looked at by the cron and by UNPAUSE, not in every turn.
+    if (this.#stalled.size > 0 && policy.pausedUntilMs <= this.nowMs) this.#queueTurn()
+  }
+
+  closed(connection: Connection): void {
+    const { slot } = connection
+    if (this.#slots[slot] !== connection) return
+    this.#stalled.delete(connection)
+    this.#byId.delete(connection.session.id)
+    this.onClosed(connection)
+    this.#slots[slot] = undefined
+    const owed = connection.owedByOthers
+    if (owed > 0) this.#owedBySlot.set(slot, owed)
+    else this.#freeSlots.push(slot)
+  }
+}
+
+const FINISH_MS_MAX = 1000

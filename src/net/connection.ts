@@ -1,0 +1,366 @@
+/**
+ * One client connection: its socket, its input buffer, the order of its replies, and its output.
+ *
+ * Runs on the main thread, but knows nothing of it: whoever owns the connections gives it the callbacks it needs.
+ *
+ * Replies come back in any order. Each command takes the next sequence number of its connection when it is dispatched;
+ * a reply goes out when all before it have, and is kept until then.
+ *
+ * Invariants: `delivered` is the sequence of the reply that must go out next; `issued - delivered` replies are owed.
+ * Output that the socket did not take at once is in Node's stream queue, and while anything is there (`isStreaming`),
+ * nothing is written past it.
+ */
+import fs from 'node:fs'
+import type net from 'node:net'
+import { ParseState } from '../resp/request-parser.js'
+import { Session } from './session.js'
+
+const OUTPUT_BYTES_INITIAL = 1024
+/** A connection's own output buffer grows to this; what comes on top goes to the socket first. */
+const OUTPUT_BYTES_MAX = 64 * 1024
+const QUERY_BYTES_MIN = 1024
+/** The buffer that commands cut in two are put together in starts no smaller than Redis's (PROTO_IOBUF_LEN). */
+const QUERY_BYTES_INITIAL = 16 * 1024
+/** Added to the real figures so that a client's memory counts its objects here. */
+const OBJECT_BYTES = 1500
+
+export interface ConnectionOwner {
+  /** Output is waiting to be written at the end of this turn. */
+  outputPending(connection: Connection): void
+  /** The socket has taken what it owed. */
+  outputDrained(connection: Connection): void
+  closed(connection: Connection): void
+  /** Replies for a connection that has closed in the meantime. */
+  replyAfterClose(slot: number, count: number): void
+  readonly nowMs: number
+  outputBytesTotal: number
+}
+
+interface HeldReply {
+  count: number
+  chunks: Uint8Array[]
+}
+
+export class Connection {
+  readonly session: Session
+  readonly parse = new ParseState()
+
+  // Input: a command cut in two at a read's end is put together here.
+  query: Buffer | null = null
+  queryStart = 0
+  queryEnd = 0
+  /** The largest use of the input buffer in the current period; the cron shrinks it by this. */
+  queryBytesPeak = 0
+
+  issued = 0
+  delivered = 0
+  #held: Map<number, HeldReply> | null = null
+
+  #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_INITIAL)
+  #outputLength = 0
+  isFlushQueued = false
+  isStreaming = false
+  /** When the socket last took anything while output was pending. */
+  progressAtMs = 0
+  #bytesWrittenSeen = 0
+  /** When the soft limit of the output buffer was passed, 0 while it is not. */
+  softLimitSinceMs = 0
+
+  isReadPaused = false
+  /** Holds commands back: CLIENT PAUSE, a full ring, too many replies owed. */
+  isStalled = false
+  isClosing = false
+  /** The last reply is out and the socket's end announced. */
+  isFinishing = false
+  isClosed = false
+
+  constructor(
+    readonly slot: number,
+    readonly socket: net.Socket,
+    readonly fd: number,
+    readonly owner: ConnectionOwner,
+    session: Session,
+  ) {
+    this.session = session
+    session.connection = this
+  }
+
+  /** Replies owed. */
+  get owed(): number {
+    return (this.issued - this.delivered) | 0
+  }
+
+  /** Replies owed that have not come back yet. */
+  get owedByOthers(): number {
+    let waiting = this.owed
+    if (this.#held !== null) for (const held of this.#held.values()) waiting -= held.count
+    return waiting
+  }
+
+  /** Output that the kernel has not taken. */
+  get outputBytes(): number {
+    return this.#outputLength + this.socket.writableLength
+  }
+
+  get heldReplies(): number {
+    return this.#held?.size ?? 0
+  }
+
+  get memoryBytes(): number {
+    return OBJECT_BYTES + (this.query?.length ?? 0) + this.#output.length + this.socket.writableLength
+  }
+
+  get queryBytes(): number {
+    return this.queryEnd - this.queryStart
+  }
+
+  /**
+   * Takes `count` whole replies from `sequence` on, or with count 0 a piece of the reply to `sequence`.
+   * The bytes may be overwritten when this returns.
+   */
+  deliver(sequence: number, count: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.isClosed) {
+      this.owner.replyAfterClose(this.slot, count)
+      return
+    }
+    if (sequence !== this.delivered) {
+      this.#hold(sequence, count, bytes.slice(offset, offset + length))
+      return
+    }
+    this.delivered = (this.delivered + count) | 0
+    if (this.delivered === this.issued && this.#outputLength === 0 && !this.isStreaming && count > 0) {
+      // Everything this client waits for is in these bytes: out they go, from where they stand.
+      this.#writeNow(bytes, offset, length)
+    } else {
+      this.#append(bytes, offset, length)
+    }
+    if (this.#held !== null) this.#releaseHeld()
+    if (this.isClosing && this.delivered === this.issued && !this.isFlushQueued) this.#queueFlush()
+  }
+
+  #hold(sequence: number, count: number, chunk: Uint8Array): void {
+    this.#held ??= new Map()
+    const held = this.#held.get(sequence)
+    if (held === undefined) {
+      this.#held.set(sequence, { count, chunks: [chunk] })
+    } else {
+      held.count += count
+      held.chunks.push(chunk)
+    }
+  }
+
+  #releaseHeld(): void {
+    const all = this.#held as Map<number, HeldReply>
+    for (let held = all.get(this.delivered); held !== undefined; held = all.get(this.delivered)) {
+      all.delete(this.delivered)
+      this.delivered = (this.delivered + held.count) | 0
+      for (const chunk of held.chunks) this.#append(chunk, 0, chunk.length)
+      // A reply that has only begun: what is left of it comes with this same sequence.
+      if (held.count === 0) break
+    }
+    if (all.size === 0) this.#held = null
+  }
+
+  /** Bytes outside the order of replies (a push, a farewell). */
+  append(bytes: Uint8Array): void {
+    this.#append(bytes, 0, bytes.length)
+  }
+
+  #append(bytes: Uint8Array, offset: number, length: number): void {
+    if (length === 0) return
+    const needed = this.#outputLength + length
+    if (needed > this.#output.length) {
+      if (needed > OUTPUT_BYTES_MAX) {
+        this.flush()
+        if (this.isClosed) return
+        if (length > OUTPUT_BYTES_MAX) {
+          this.#writeOrQueue(bytes, offset, length)
+          return
+        }
+      }
+      this.#growOutput(this.#outputLength + length)
+    }
+    if (length < 128) {
+      const output = this.#output
+      let to = this.#outputLength
+      for (let i = offset, end = offset + length; i < end; i++) output[to++] = bytes[i] as number
+    } else {
+      this.#output.set(bytes.subarray(offset, offset + length), this.#outputLength)
+    }
+    this.#outputLength += length
+    if (!this.isFlushQueued) this.#queueFlush()
+  }
+
+  #queueFlush(): void {
+    this.isFlushQueued = true
+    this.owner.outputPending(this)
+  }
+
+  #growOutput(needed: number): void {
+    let capacity = this.#output.length
+    while (capacity < needed) capacity *= 2
+    if (capacity === this.#output.length) return
+    const grown = Buffer.allocUnsafeSlow(capacity)
+    this.#output.copy(grown, 0, 0, this.#outputLength)
+    this.#output = grown
+  }
+
+  /** Writes what has been collected; called once a turn, and when the buffer is full. */
+  flush(): void {
+    if (this.isClosed || this.#outputLength === 0) return
+    const length = this.#outputLength
+    this.#outputLength = 0
+    this.#writeOrQueue(this.#output, 0, length)
+  }
+
+  #writeOrQueue(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.isStreaming) {
+      this.#stream(bytes.slice(offset, offset + length))
+      return
+    }
+    this.#writeNow(bytes, offset, length)
+  }
+
+  #writeNow(bytes: Uint8Array, offset: number, length: number): void {
+    if (length === 0) return
+    let written = 0
+    try {
+      written = fs.writeSync(this.fd, bytes, offset, length)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') {
+        this.destroy()
+        return
+      }
+    }
+    this.owner.outputBytesTotal += length
+    if (written < length) this.#stream(bytes.slice(offset + written, offset + length))
+  }
+
+  #stream(chunk: Uint8Array): void {
+    if (!this.isStreaming) {
+      this.isStreaming = true
+      this.progressAtMs = this.owner.nowMs
+      this.#bytesWrittenSeen = this.socket.bytesWritten - this.socket.writableLength
+    }
+    this.socket.write(chunk, this.#written)
+  }
+
+  readonly #written = (): void => {
+    if (this.isClosed || this.socket.writableLength > 0) return
+    this.isStreaming = false
+    this.owner.outputDrained(this)
+  }
+
+  /** How long the socket has taken nothing although output is pending, in ms. */
+  stalledOutputMs(nowMs: number): number {
+    if (!this.isStreaming) return 0
+    const taken = this.socket.bytesWritten - this.socket.writableLength
+    if (taken !== this.#bytesWrittenSeen) {
+      this.#bytesWrittenSeen = taken
+      this.progressAtMs = nowMs
+    }
+    return nowMs - this.progressAtMs
+  }
+
+  /** Gives back the memory that a quiet connection does not need. */
+  shrinkBuffers(idleMs: number): void {
+    if (this.#outputLength === 0 && this.#output.length > OUTPUT_BYTES_INITIAL && idleMs > 2000) {
+      this.#output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_INITIAL)
+    }
+    if (this.query === null) return
+    const used = this.queryBytes
+    if (used === 0 && idleMs > 2000) {
+      this.query = null
+      this.queryStart = 0
+      this.queryEnd = 0
+    } else if (this.query.length > 32 * 1024 && this.query.length > this.queryBytesPeak * 2 && this.parse.bytesNeeded <= used) {
+      this.#resizeQuery(Math.max(used, this.queryBytesPeak, QUERY_BYTES_MIN))
+    }
+    this.queryBytesPeak = used
+  }
+
+  /** Keeps input for later, behind what is kept already. */
+  keepInput(bytes: Uint8Array, from: number, to: number): void {
+    const length = to - from
+    if (length > 0) {
+      this.#makeQueryRoom(length)
+      ;(this.query as Buffer).set(bytes.subarray(from, to), this.queryEnd)
+      this.queryEnd += length
+    }
+    if (this.queryBytes > this.queryBytesPeak) this.queryBytesPeak = this.queryBytes
+  }
+
+  #makeQueryRoom(length: number): void {
+    if (this.query === null) {
+      this.query = Buffer.allocUnsafeSlow(Math.max(QUERY_BYTES_INITIAL, length))
+      this.queryStart = 0
+      this.queryEnd = 0
+      return
+    }
+    if (this.queryEnd + length <= this.query.length) return
+    const used = this.queryBytes
+    if (used + length <= this.query.length && used <= this.query.length >> 1) {
+      this.query.copyWithin(0, this.queryStart, this.queryEnd)
+      this.queryStart = 0
+      this.queryEnd = used
+      return
+    }
+    // Doubling, but no further than the argument in hand asks for: its length is announced, not to be trusted with memory.
+    const wanted = Math.max(this.parse.bytesNeeded, used + length)
+    this.#resizeQuery(Math.min(wanted, Math.max(used + length, this.query.length * 2)))
+  }
+
+  #resizeQuery(capacity: number): void {
+    const used = this.queryBytes
+    const resized = Buffer.allocUnsafeSlow(Math.max(capacity, used))
+    this.query?.copy(resized, 0, this.queryStart, this.queryEnd)
+    this.query = resized
+    this.queryStart = 0
+    this.queryEnd = used
+  }
+
+  /** Input up to `position` of the kept bytes has been used. */
+  consumeInput(position: number): void {
+    this.queryStart = position
+    if (this.queryStart === this.queryEnd) {
+      this.queryStart = 0
+      this.queryEnd = 0
+    }
+  }
+
+  pauseReading(): void {
+    if (this.isReadPaused || this.isClosed) return
+    this.isReadPaused = true
+    this.socket.pause()
+  }
+
+  resumeReading(): void {
+    if (!this.isReadPaused || this.isClosed) return
+    this.isReadPaused = false
+    this.socket.resume()
+  }
+
+  /** Closes once every reply owed so far has gone out; nothing more is read. */
+  closeAfterReplies(): void {
+    if (this.isClosing || this.isClosed) return
+    this.isClosing = true
+    this.query = null
+    this.queryStart = 0
+    this.queryEnd = 0
+    if (!this.isFlushQueued) this.#queueFlush()
+  }
+
+  /** True when a connection that is to close owes nothing any more. */
+  get mayClose(): boolean {
+    return this.isClosing && this.owed === 0 && this.#outputLength === 0
+  }
+
+  destroy(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.query = null
+    this.socket.destroy()
+    this.owner.closed(this)
+    this.#held = null
+  }
+}

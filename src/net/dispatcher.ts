@@ -1,0 +1,377 @@
+/**
+ * Takes a client's bytes to commands and commands on their way: parsing, the checks that come before any command (arity,
+ * authentication, memory, transaction queue), then the router or a handler of the main thread.
+ *
+ * Runs on the main thread, in the callback that a socket's bytes arrive in. The order of the checks is Redis's
+ * (`processCommand`), because clients see which error comes first.
+ */
+import { CommandStatistics } from '../commands/command-statistics.js'
+import { MainCall, type DeferredReply } from '../commands/main-call.js'
+import type { ServerServices } from '../commands/server-services.js'
+import type { CommandSpec } from '../commands/spec.js'
+import { arityFits, findCommandId, findSubcommandId, fullNameOf, idOf, isContainer, specs } from '../commands/table.js'
+import { encodeError, errors, unknownCommand, unknownSubcommand, wrongArity } from '../resp/errors.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+import { ParseResult, RequestParser } from '../resp/request-parser.js'
+import { RequestFlag } from '../ring/frames.js'
+import type { Answer, CommandRequest } from '../router/request.js'
+import type { Router } from '../router/router.js'
+import type { Connection } from './connection.js'
+import { sessionCommands } from './transaction-commands.js'
+
+/** A client that owes this many replies is not read further: it bounds what one client can have on the way. */
+const OWED_REPLIES_MAX = 16 * 1024
+
+const CommandKind = { shard: 0, main: 1, session: 2, container: 3 } as const
+
+/** What the dispatcher must know of the server's state; the wiring keeps it up to date. */
+export interface DispatchPolicy {
+  requiresPassword: boolean
+  protoMaxBulkLen: number
+  /** Commands flagged `denyoom` are refused. */
+  isOutOfMemory: boolean
+  /** CLIENT PAUSE: until when, and what. */
+  pausedUntilMs: number
+  pauseMode: 'write' | 'all'
+  isShuttingDown: boolean
+}
+
+export interface DispatchEvents {
+  protocolError(connection: Connection, reason: string): void
+  /** The client is held back until `resume` is called for it. */
+  stalled(connection: Connection): void
+  slow(connection: Connection, spec: CommandSpec, durationUs: number, argv: readonly Uint8Array[]): void
+}
+
+export class Dispatcher {
+  readonly statistics = new CommandStatistics()
+  commandsProcessed = 0
+  readonly router: Router
+  readonly policy: DispatchPolicy
+  readonly #parser = new RequestParser()
+  readonly #events: DispatchEvents
+  readonly #call: MainCall
+  readonly #writer = new ReplyWriter()
+  readonly #kinds: Uint8Array
+  readonly #denyOom: Uint8Array
+  readonly #noAuth: Uint8Array
+  readonly #pausable: Uint8Array
+  readonly #monotonicUs: () => number
+  nowMs = 0
+  #connection!: Connection
+  #sequence = 0
+  #deferred = false
+  #answer: Answer | null = null
+
+  constructor(router: Router, server: ServerServices, policy: DispatchPolicy, events: DispatchEvents, monotonicUs: () => number) {
+    this.router = router
+    this.policy = policy
+    this.#events = events
+    this.#monotonicUs = monotonicUs
+    this.#call = new MainCall(server, this.#writer, () => this.#defer())
+    this.#kinds = Uint8Array.from(specs, (spec) => {
+      if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined) return CommandKind.container
+      if (sessionCommands[spec.name] !== undefined && spec.group === 'transactions') return CommandKind.session
+      return spec.main === undefined ? CommandKind.shard : CommandKind.main
+    })
+    this.#denyOom = flagTable('denyoom')
+    this.#noAuth = flagTable('no_auth')
+    const write = flagTable('write')
+    const mayReplicate = flagTable('may_replicate')
+    this.#pausable = write.map((flag, id) => flag | (mayReplicate[id] as number))
+  }
+
+  /** Works off bytes that just came, in a buffer that will be reused: what is left of them is kept by the connection. */
+  receive(connection: Connection, bytes: Uint8Array, length: number): void {
+    if (connection.queryEnd !== connection.queryStart || connection.isStalled) {
+      connection.keepInput(bytes, 0, length)
+      if (!connection.isStalled) this.resume(connection)
+      return
+    }
+    connection.queryBytesPeak = Math.max(connection.queryBytesPeak, length)
+    const end = this.#process(connection, bytes, 0, length)
+    if (end < length && !connection.isClosing && !connection.isClosed) connection.keepInput(bytes, end, length)
+  }
+
+  /** Works off the bytes that the connection has kept. */
+  resume(connection: Connection): void {
+    if (connection.query === null || connection.queryStart === connection.queryEnd) return
+    const end = this.#process(connection, connection.query, connection.queryStart, connection.queryEnd)
+    if (connection.query !== null) connection.consumeInput(end)
+  }
+
+  #process(connection: Connection, bytes: Uint8Array, from: number, limit: number): number {
+    const parser = this.#parser
+    const { session, parse } = connection
+    const bulkBytesMax = this.policy.protoMaxBulkLen
+    let start = from
+    while (start < limit) {
+      if (connection.isClosing || connection.isClosed) return limit
+      if (connection.owed >= OWED_REPLIES_MAX) {
+        this.#stall(connection)
+        return start
+      }
+      const result = parser.parse(bytes, start, limit, parse, session.authenticated || !this.policy.requiresPassword, bulkBytesMax)
+      if (result === ParseResult.command) {
+        if (!this.#dispatch(connection, parser.bytes, parser.offsets, parser.lengths, parser.argc)) {
+          this.#stall(connection)
+          return start
+        }
+        start = parser.end
+      } else if (result === ParseResult.empty) {
+        start = parser.end
+      } else if (result === ParseResult.incomplete) {
+        return start
+      } else {
+        this.#protocolError(connection, parser.error)
+        return limit
+      }
+    }
+    return start
+  }
+
+  #stall(connection: Connection): void {
+    if (connection.isStalled) return
+    connection.isStalled = true
+    connection.pauseReading()
+    this.#events.stalled(connection)
+  }
+
+  #protocolError(connection: Connection, reason: string): void {
+    this.#events.protocolError(connection, reason)
+    this.#refuse(connection, encodeError(`ERR ${reason}`))
+    connection.closeAfterReplies()
+  }
+
+  /** An immediate reply in the connection's order. */
+  #refuse(connection: Connection, reply: Uint8Array): void {
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    const silent = connection.session.replyMode === 'off' || connection.session.replyMode === 'skip'
+    connection.deliver(sequence, 1, reply, 0, silent ? 0 : reply.length)
+  }
+
+  /** An error that also spoils a transaction that is being queued. */
+  #reject(connection: Connection, reply: Uint8Array, id: number): void {
+    const { session } = connection
+    if (session.transaction !== null) session.transactionFailed = true
+    if (id >= 0) this.statistics.recordRejection(id)
+    this.statistics.recordError(reply)
+    this.#refuse(connection, reply)
+  }
+
+  /** Returns false when the command must wait (CLIENT PAUSE); nothing has happened then. */
+  #dispatch(connection: Connection, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): boolean {
+    const { session } = connection
+    session.lastInteractionMs = this.nowMs
+    let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
+    if (id < 0) {
+      this.#reject(connection, unknownCommand(textOf(bytes, offsets, lengths, 0), textsOf(bytes, offsets, lengths, argc)), -1)
+      return true
+    }
+    if (isContainer(id) && argc > 1) {
+      const subcommand = findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
+      if (subcommand >= 0) {
+        id = subcommand
+      } else if (this.#kinds[id] === CommandKind.container) {
+        const container = (specs[id] as CommandSpec).name
+        this.#reject(connection, unknownSubcommand(container, textOf(bytes, offsets, lengths, 1)), id)
+        return true
+      }
+    }
+    const spec = specs[id] as CommandSpec
+    const kind = this.#kinds[id] as number
+    if (!arityFits(id, argc) || kind === CommandKind.container) {
+      this.#reject(connection, wrongArity(fullNameOf(spec)), id)
+      return true
+    }
+    if (!session.authenticated && this.policy.requiresPassword && this.#noAuth[id] === 0) {
+      this.#reject(connection, errors.noAuth, id)
+      return true
+    }
+    if (this.policy.isOutOfMemory && this.#denyOom[id] !== 0) {
+      this.#reject(connection, errors.outOfMemory, id)
+      return true
+    }
+    if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session.transaction !== null, spec, id)) return false
+    if (session.replyMode === 'skip-next') session.replyMode = 'skip'
+    session.commandsTotal++
+    session.lastCommandId = id
+    if (session.transaction !== null && kind !== CommandKind.session && spec.name !== 'quit' && spec.name !== 'reset') {
+      this.#queue(connection, spec, bytes, offsets, lengths, argc)
+    } else if (kind === CommandKind.shard) {
+      this.commandsProcessed++
+      const sequence = connection.issued
+      connection.issued = (sequence + 1) | 0
+      let flags = session.resp === 3 ? RequestFlag.resp3 : 0
+      if (session.replyMode !== 'on') flags |= RequestFlag.silent
+      if (session.noTouch) flags |= RequestFlag.noTouch
+      this.router.route(id, connection.slot, sequence, session.database, flags, bytes, offsets, lengths, argc)
+    } else if (kind === CommandKind.main) {
+      this.#runMain(connection, spec, id, bytes, offsets, lengths, argc)
+    } else {
+      this.#runSession(connection, spec, bytes, offsets, lengths, argc)
+    }
+    if (session.replyMode === 'skip') session.replyMode = 'on'
+    return true
+  }
+
+  #isPaused(queues: boolean, spec: CommandSpec, id: number): boolean {
+    if (this.policy.pauseMode === 'all') return true
+    if (spec.name === 'exec') return true
+    return !queues && this.#pausable[id] !== 0
+  }
+
+  #queue(
+    connection: Connection, spec: CommandSpec,
+    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+  ): void {
+    const { session } = connection
+    if (spec.flags.includes('no_multi')) {
+      this.#reject(connection, errors.notAllowedInTransaction, idOf(spec))
+      return
+    }
+    const argv: Uint8Array[] = []
+    for (let i = 0; i < argc; i++) {
+      const offset = offsets[i] as number
+      argv.push(bytes.slice(offset, offset + (lengths[i] as number)))
+      session.queuedBytes += lengths[i] as number
+    }
+    session.transaction?.push({ spec, argv, database: session.database, flags: 0 })
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    this.#writer.attachScratch()
+    this.#writer.queued()
+    this.#deliver(connection, sequence)
+  }
+
+  #deliver(connection: Connection, sequence: number): void {
+    const writer = this.#writer
+    const { replyMode } = connection.session
+    const silent = replyMode === 'off' || replyMode === 'skip'
+    connection.deliver(sequence, 1, writer.bytes, writer.start, silent ? 0 : writer.position - writer.start)
+  }
+
+  #runMain(
+    connection: Connection, spec: CommandSpec, id: number,
+    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+  ): void {
+    this.commandsProcessed++
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    this.#callMain(connection, spec, id, bytes, offsets, lengths, argc, sequence, null)
+    if (!this.#deferred) this.#deliver(connection, sequence)
+  }
+
+  #callMain(
+    connection: Connection, spec: CommandSpec, id: number,
+    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    sequence: number, answer: Answer | null,
+  ): void {
+    const call = this.#call
+    const writer = this.#writer
+    this.#connection = connection
+    this.#sequence = sequence
+    this.#answer = answer
+    this.#deferred = false
+    call.bytes = bytes
+    call.offsets = offsets
+    call.lengths = lengths
+    call.argc = argc
+    call.spec = spec
+    call.session = connection.session
+    call.nowMs = this.nowMs
+    writer.attachScratch()
+    writer.resp3 = connection.session.resp === 3
+    const startedUs = this.#monotonicUs()
+    ;(spec.main as (call: MainCall) => void)(call)
+    const durationUs = this.#monotonicUs() - startedUs
+    this.statistics.record(id, durationUs)
+    if (writer.lastError !== null) {
+      this.statistics.recordFailure(id, writer.lastError)
+      writer.lastError = null
+    }
+    if (durationUs >= this.slowThresholdUs) {
+      const argv: Uint8Array[] = []
+      for (let i = 0; i < argc; i++) argv.push(call.copy(i))
+      this.#events.slow(connection, spec, durationUs, argv)
+    }
+  }
+
+  /** Commands of the main thread that take at least this long are reported, in µs. */
+  slowThresholdUs = Number.POSITIVE_INFINITY
+
+  #defer(): DeferredReply {
+    this.#deferred = true
+    const connection = this.#connection
+    const sequence = this.#sequence
+    const answer = this.#answer
+    const reply = new ReplyWriter()
+    reply.attachScratch()
+    reply.resp3 = connection.session.resp === 3
+    const { replyMode } = connection.session
+    const silent = replyMode === 'off' || replyMode === 'skip'
+    return {
+      reply,
+      send: () => {
+        if (answer !== null) answer(reply.take())
+        else connection.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
+      },
+    }
+  }
+
+  /** Runs a queued command of the main thread inside EXEC. */
+  runQueued(connection: Connection, request: CommandRequest, answer: Answer): void {
+    const offsets = new Int32Array(request.argv.length)
+    const lengths = new Int32Array(request.argv.length)
+    let at = 0
+    request.argv.forEach((argument, i) => {
+      offsets[i] = at
+      lengths[i] = argument.length
+      at += argument.length
+    })
+    this.#callMain(
+      connection, request.spec, idOf(request.spec), Buffer.concat(request.argv), offsets, lengths, request.argv.length,
+      0, answer,
+    )
+    if (!this.#deferred) answer(this.#writer.take())
+  }
+
+  #runSession(
+    connection: Connection, spec: CommandSpec,
+    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+  ): void {
+    this.commandsProcessed++
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    const argv: Uint8Array[] = []
+    for (let i = 0; i < argc; i++) {
+      const offset = offsets[i] as number
+      argv.push(bytes.slice(offset, offset + (lengths[i] as number)))
+    }
+    const silent = connection.session.replyMode !== 'on'
+    const id = idOf(spec)
+    const startedUs = this.#monotonicUs()
+    sessionCommands[spec.name]?.(this, connection, argv, (reply) => {
+      this.statistics.record(id, this.#monotonicUs() - startedUs)
+      if (reply[0] === 45) this.statistics.recordFailure(id, reply)
+      connection.deliver(sequence, 1, reply, 0, silent ? 0 : reply.length)
+    })
+  }
+}
+
+function flagTable(flag: string): Uint8Array {
+  return Uint8Array.from(specs, (spec) => (spec.flags.some((own) => own === flag) ? 1 : 0))
+}
+
+function textOf(bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, i: number): string {
+  const offset = offsets[i] as number
+  return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, lengths[i] as number).toString('latin1')
+}
+
+/** The first arguments after the name: enough for an error message. */
+function textsOf(bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): string[] {
+  const texts: string[] = []
+  for (let i = 1; i < Math.min(argc, 64); i++) texts.push(textOf(bytes, offsets, lengths, i).slice(0, 128))
+  return texts
+}

@@ -1,0 +1,115 @@
+/**
+ * MULTI, EXEC, DISCARD, WATCH and UNWATCH: the session's half. What EXEC does over the shards stands in
+ * `router/transaction.ts`. Main thread.
+ */
+import { asciiBytes } from '../base/bytes.js'
+import { shardUnwatch, shardWatch } from '../commands/internal.js'
+
+import { encodeError, errors } from '../resp/errors.js'
+import { RequestFlag } from '../ring/frames.js'
+import type { Answer } from '../router/request.js'
+import type { Router } from '../router/router.js'
+import { executeTransaction } from '../router/transaction.js'
+import type { Connection } from './connection.js'
+import type { Dispatcher } from './dispatcher.js'
+import type { Session } from './session.js'
+
+type SessionCommand = (dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer) => void
+
+const OK = asciiBytes('+OK\r\n')
+const NIL_ARRAY = asciiBytes('*-1\r\n')
+const NULL_RESP3 = asciiBytes('_\r\n')
+const NO_BYTES = new Uint8Array(0)
+
+function multi(_dispatcher: Dispatcher, { session }: Connection, _argv: readonly Uint8Array[], answer: Answer): void {
+  if (session.transaction !== null) {
+    answer(errors.nestedMulti)
+    return
+  }
+  session.beginTransaction()
+  answer(OK)
+}
+
+function discard(_dispatcher: Dispatcher, { session }: Connection, _argv: readonly Uint8Array[], answer: Answer): void {
+  if (session.transaction === null) {
+    answer(errors.discardWithoutMulti)
+    return
+  }
+  session.endTransaction()
+  session.unwatchAll()
+  answer(OK)
+}
+
+function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Uint8Array[], answer: Answer): void {
+  const { session } = connection
+  const commands = session.transaction
+  if (commands === null) {
+    answer(errors.execWithoutMulti)
+    return
+  }
+  const failed = session.transactionFailed
+  session.endTransaction()
+  if (failed) {
+    session.unwatchAll()
+    answer(errors.execAbort)
+    return
+  }
+  if (dispatcher.policy.isOutOfMemory && commands.some(({ spec }) => spec.flags.includes('denyoom'))) {
+    session.unwatchAll()
+    answer(encodeError(`EXECABORT Transaction discarded because of: ${OUT_OF_MEMORY_TEXT}`))
+    return
+  }
+  const flags = (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0)
+  const watchedKeys = session.watched
+  session.watched = []
+  dispatcher.commandsProcessed += commands.length
+  executeTransaction(
+    dispatcher.router,
+    {
+      connection: connection.slot,
+      commands: commands.map((command) => ({ ...command, flags })),
+      watchedKeys,
+      runOnMain: (request, reply) => dispatcher.runQueued(connection, request, reply),
+      database: () => session.database,
+      nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,
+    },
+    answer,
+  )
+}
+
+const OUT_OF_MEMORY_TEXT = Buffer.from(errors.outOfMemory).toString('latin1').slice(1, -2)
+
+function watch(dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer): void {
+  const { session } = connection
+  if (session.transaction !== null) {
+    answer(errors.watchInsideMulti)
+    return
+  }
+  const { router } = dispatcher
+  const keys = argv.slice(1)
+  const name = asciiBytes(String(connection.slot))
+  router.nextGsn()
+  const target = router.gather(keys.length, () => answer(OK))
+  keys.forEach((key, i) => {
+    session.watched.push(key)
+    router.send(router.shardOf(key, 0, key.length), target, i, shardWatch, session.database, 0, [NO_BYTES, key, name])
+  })
+}
+
+function unwatch(_dispatcher: Dispatcher, { session }: Connection, _argv: readonly Uint8Array[], answer: Answer): void {
+  session.unwatchAll()
+  answer(OK)
+}
+
+/** Tells the shards that a session's watches are void. */
+export function unwatchOnShards(router: Router, session: Session): void {
+  const name = asciiBytes(String(session.connection.slot))
+  const shards = new Set(session.watched.map((key) => router.shardOf(key, 0, key.length)))
+  const target = router.gather(shards.size, () => {})
+  router.nextGsn()
+  let part = 0
+  for (const shard of shards) router.send(shard, target, part++, shardUnwatch, 0, 0, [NO_BYTES, name])
+}
+
+
+export const sessionCommands: Readonly<Record<string, SessionCommand>> = { multi, exec, discard, watch, unwatch }

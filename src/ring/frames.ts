@@ -1,0 +1,60 @@
+/**
+ * The frames that travel in the rings: layouts and flag bits. Both threads.
+ *
+ * Request (main → shard), 8 words, then the arguments, each a length word and its bytes padded to 4:
+ *
+ *   0  length | kind            4  GSN, low word
+ *   1  target (connection slot  5  GSN, high word
+ *      or gather, see below)    6  arguments that follow | flags << 24
+ *   2  sequence in the target   7  origin | lock owner << 8
+ *   3  command id | db << 16
+ *
+ * Argument 0, the command's name, does not travel: the command id says it.
+ *
+ * Reply (shard → main), 4 words, then RESP bytes padded to 4:
+ *
+ *   0  length | kind            2  sequence of the first reply
+ *   1  target                   3  replies in this frame (0: more of this reply follows) | padding << 24
+ *
+ * A target is a connection's slot, or with the top bit set a gather (partial replies that the router merges).
+ */
+
+export const FrameKind = {
+  /** Execute a command. */
+  command: 1,
+  /** The clock of the frames that follow: words 1 and 2 hold milliseconds (low, high). */
+  time: 2,
+  /** The next frame stands in a shared buffer of its own, which is the next message on the shard's port. */
+  external: 3,
+  /** Locks the keys among the arguments; replied to when all are held. Word 3 has the database. */
+  lock: 4,
+  /** Gives back all that the lock owner in word 7 holds. */
+  unlock: 5,
+  /** A reply. */
+  reply: 6,
+} as const
+
+export const REQUEST_WORDS = 8
+export const REQUEST_BYTES = REQUEST_WORDS * 4
+export const REPLY_WORDS = 4
+export const REPLY_BYTES = REPLY_WORDS * 4
+
+export const RequestFlag = {
+  resp3: 1,
+  /** Execute, but answer with an empty reply (CLIENT REPLY OFF and SKIP). */
+  silent: 2,
+  /** Leave access clocks alone (CLIENT NO-TOUCH). */
+  noTouch: 4,
+  /** Locks the whole shard instead of keys. */
+  lockAll: 8,
+  /** Pass over when the transaction's watch was found broken (see `shard.begin`). */
+  conditional: 16,
+} as const
+
+export const TARGET_GATHER = 0x80000000 | 0
+
+export const REPLY_COUNT_MASK = 0x00ffffff
+export const REPLY_PADDING_SHIFT = 24
+
+export const ORIGIN_MASK = 0xff
+export const LOCK_OWNER_SHIFT = 8

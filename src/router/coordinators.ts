@@ -1,0 +1,144 @@
+/**
+ * What the router does for commands that no single shard can run as they are, by the name that the command's entry gives.
+ * Main thread.
+ */
+import { asciiBytes } from '../base/bytes.js'
+import { keysOf } from './request-keys.js'
+import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
+import { lookup } from '../commands/table.js'
+import type { CommandSpec } from '../commands/spec.js'
+import { bulkBody, headerNumber, isError, lineEnd } from '../resp/reply-reader.js'
+import type { Answer, CommandRequest } from './request.js'
+import type { Router } from './router.js'
+
+/** `owner` is the lock owner on whose behalf the command runs inside a transaction, 0 outside of one. */
+export type Coordinator = (router: Router, request: CommandRequest, answer: Answer, owner: number) => void
+
+const NO_BYTES = new Uint8Array(0)
+const NIL = asciiBytes('$-1\r\n')
+
+/**
+ * Runs a command with dependent parts: on the shard of its first key, to which the records of its other keys are lent.
+ *
+ * Hop 1 locks every key and exports the foreign ones. Hop 2, on the home shard: imports them, runs the command as it is,
+ * exports them again and removes them. Hop 3 gives each owner what has changed, and unlocks. Nobody sees the lent records:
+ * their keys are locked at their owners, and whatever looks at a shard as a whole waits for its locks.
+ */
+function relocate(router: Router, request: CommandRequest, answer: Answer, outerOwner: number): void {
+  const keys = keysOf(request, router.databases)
+  const home = router.shardOf(keys[0]?.key ?? NO_BYTES, 0, keys[0]?.key.length ?? 0)
+  const foreign = keys.filter(({ key }) => router.shardOf(key, 0, key.length) !== home)
+  const lock = outerOwner === 0 ? router.lock(keys.map(({ key }) => key)) : { owner: outerOwner, shards: [] }
+  const { owner } = lock
+
+  const exported = router.gather(foreign.length, (before) => {
+    const lent = foreign.filter((_, i) => bulkBody(before[i] as Uint8Array, 0) !== undefined).length
+    const returned = router.gather(lent + 1 + foreign.length * 2, (parts) => {
+      const reply = parts[lent] as Uint8Array
+      const changed: { key: Uint8Array; database: number; image: Uint8Array | undefined }[] = []
+      foreign.forEach(({ key, database }, i) => {
+        const after = parts[lent + 1 + i * 2] as Uint8Array
+        if (!Buffer.from(after).equals(before[i] as Uint8Array)) changed.push({ key, database, image: bulkBody(after, 0) })
+      })
+      const finish = (): void => {
+        if (outerOwner === 0) router.unlock(owner, lock.shards)
+        answer(reply)
+      }
+      if (changed.length === 0) {
+        finish()
+        return
+      }
+      const applied = router.gather(changed.length, finish)
+      changed.forEach(({ key, database, image }, i) => {
+        const shard = router.shardOf(key, 0, key.length)
+        if (image === undefined) router.send(shard, applied, i, shardRemove, database, 0, [NO_BYTES, key], owner)
+        else router.send(shard, applied, i, shardImport, database, 0, [NO_BYTES, key, image], owner)
+      })
+    })
+    let part = 0
+    foreign.forEach(({ key, database }, i) => {
+      const image = bulkBody(before[i] as Uint8Array, 0)
+      if (image !== undefined) router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
+    })
+    router.send(home, returned, part++, request.spec, request.database, request.flags, request.argv, owner)
+    for (const { key, database } of foreign) {
+      router.send(home, returned, part++, shardExport, database, 0, [NO_BYTES, key], owner)
+      router.send(home, returned, part++, shardRemove, database, 0, [NO_BYTES, key], owner)
+    }
+  })
+  foreign.forEach(({ key, database }, i) => {
+    router.send(router.shardOf(key, 0, key.length), exported, i, shardExport, database, 0, [NO_BYTES, key], owner)
+  })
+}
+
+/** RANDOMKEY: a key of a shard chosen in proportion to the shards' sizes, so that every key is as likely as another. */
+function randomKey(router: Router, request: CommandRequest, answer: Answer, owner: number): void {
+  const dbsize = lookup('dbsize') as CommandSpec
+  const target = router.gather(router.shardCount * 2, (parts) => {
+    const candidates: { key: Uint8Array; size: number }[] = []
+    let total = 0
+    for (let shard = 0; shard < router.shardCount; shard++) {
+      const key = parts[shard * 2] as Uint8Array
+      if (bulkBody(key, 0) === undefined) continue
+      const size = headerNumber(parts[shard * 2 + 1] as Uint8Array, 0)
+      candidates.push({ key, size })
+      total += size
+    }
+    let chosen = total > 0 ? router.random.below(total) : 0
+    for (const { key, size } of candidates) {
+      if (chosen < size) {
+        answer(key)
+        return
+      }
+      chosen -= size
+    }
+    answer(candidates[0]?.key ?? (parts[0] as Uint8Array))
+  })
+  for (let shard = 0; shard < router.shardCount; shard++) {
+    router.send(shard, target, shard * 2, request.spec, request.database, request.flags, request.argv, owner)
+    router.send(shard, target, shard * 2 + 1, dbsize, request.database, 0, [NO_BYTES], owner)
+  }
+}
+
+const CURSOR = /^\d{1,15}$/
+
+/**
+ * SCAN: goes through the shards one after the other. The client's cursor is `local × shards + shard`, where `local` is the
+ * shard's own cursor; 0 begins at the first shard, and comes back when the last one is through.
+ */
+function scan(router: Router, request: CommandRequest, answer: Answer, owner: number): void {
+  const { shardCount } = router
+  const text = Buffer.from(request.argv[1] ?? NO_BYTES).toString('latin1')
+  const cursor = CURSOR.test(text) ? Number(text) : Number.NaN
+  if (shardCount === 1 || Number.isNaN(cursor)) {
+    router.ask(0, request, answer, owner)
+    return
+  }
+  const shard = cursor % shardCount
+  const argv = [NO_BYTES, asciiBytes(String(Math.floor(cursor / shardCount))), ...request.argv.slice(2)]
+  const translate: Answer = (reply) => {
+    if (isError(reply)) {
+      answer(reply)
+      return
+    }
+    const cursorAt = lineEnd(reply, 0)
+    const local = Number(Buffer.from(bulkBody(reply, cursorAt) ?? NIL).toString('latin1'))
+    let next = local * shardCount + shard
+    if (local === 0) next = shard + 1 < shardCount ? shard + 1 : 0
+    const digits = String(next)
+    const elementsAt = lineEnd(reply, lineEnd(reply, cursorAt))
+    answer(Buffer.concat([asciiBytes(`*2\r\n$${digits.length}\r\n${digits}\r\n`), reply.subarray(elementsAt)]))
+  }
+  router.ask(shard, { ...request, argv }, translate, owner)
+}
+
+export const coordinators: Readonly<Record<string, Coordinator>> = {
+  rename: relocate,
+  renamenx: relocate,
+  copy: relocate,
+  msetnx: relocate,
+  msetex: relocate,
+  lcs: relocate,
+  'random-key': randomKey,
+  scan,
+}

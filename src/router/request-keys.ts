@@ -1,0 +1,43 @@
+/** The keys of a request that a coordinator has in hand, with the database that each is in. Main thread. */
+import { keyPositions } from '../commands/table.js'
+import type { CommandRequest } from './request.js'
+
+export interface RequestKey {
+  readonly key: Uint8Array
+  readonly database: number
+}
+
+/** Keys in the command's order, each once. */
+export function keysOf(request: CommandRequest, databases: number): readonly RequestKey[] {
+  const { argv, spec, database } = request
+  const offsets = new Int32Array(argv.length)
+  const lengths = new Int32Array(argv.length)
+  let length = 0
+  argv.forEach((argument, i) => {
+    offsets[i] = length
+    lengths[i] = argument.length
+    length += argument.length
+  })
+  const positions: number[] = []
+  keyPositions(spec, Buffer.concat(argv), offsets, lengths, argv.length, positions)
+  const seen = new Set<string>()
+  const keys: RequestKey[] = []
+  positions.forEach((position, k) => {
+    const key = argv[position] as Uint8Array
+    const name = Buffer.from(key).toString('latin1')
+    if (seen.has(name)) return
+    seen.add(name)
+    keys.push({ key, database: spec.name === 'copy' && k === 1 ? copyDatabase(argv, database, databases) : database })
+  })
+  return keys
+}
+
+/** COPY's DB option. A number that is none is the handler's to refuse. */
+function copyDatabase(argv: readonly Uint8Array[], database: number, databases: number): number {
+  for (let i = 3; i + 1 < argv.length; i++) {
+    if (Buffer.from(argv[i] as Uint8Array).toString('latin1').toLowerCase() !== 'db') continue
+    const named = Number(Buffer.from(argv[i + 1] as Uint8Array).toString('latin1'))
+    if (Number.isInteger(named) && named >= 0 && named < databases) return named
+  }
+  return database
+}

@@ -1,0 +1,176 @@
+/**
+ * The main thread's end of one shard: writes request frames into its ring, reads reply frames from the other.
+ *
+ * Runs on the main thread. Writing never fails: when the ring is full, frames go to a backlog in order, and
+ * `isCongested` tells the network side to stop reading, so the backlog holds little more than what one round of reading
+ * brought in. A transaction therefore enters the order whole, however full the ring is.
+ *
+ * Invariant: while the backlog holds a frame, nothing is written past it.
+ */
+import { copyBytes } from '../base/bytes.js'
+import { alignFrame, FRAME_KIND_SHIFT, RingConsumer, RingProducer, type RingMemory } from '../ring/byte-ring.js'
+import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
+
+/** A frame of a kind and nothing else. */
+const TIME_FRAME_BYTES = 12
+const EXTERNAL_FRAME_BYTES = 4
+
+/** Passes a frame's buffer to the shard, outside the ring. */
+export type SendExternal = (frame: SharedArrayBuffer) => void
+
+export class ShardLink {
+  readonly shard: number
+  readonly replies: RingConsumer
+  /** Replies that this shard owes. */
+  outstanding = 0
+  readonly #ring: RingProducer
+  readonly #sendExternal: SendExternal
+  #timeMs = 0
+
+  #backlog: (Int32Array | SharedArrayBuffer)[] = []
+  #backlogFrom = 0
+
+  // The frame that is being written.
+  #words: Int32Array
+  #bytes: Uint8Array
+  #offset = 0
+  #length = 0
+  #external: SharedArrayBuffer | null = null
+  #inRing = false
+
+  constructor(shard: number, requests: RingMemory, replies: RingMemory, sendExternal: SendExternal) {
+    this.shard = shard
+    this.#ring = new RingProducer(requests)
+    this.replies = new RingConsumer(replies)
+    this.#sendExternal = sendExternal
+    this.#words = this.#ring.words
+    this.#bytes = this.#ring.bytes
+  }
+
+  get isCongested(): boolean {
+    return this.#backlog.length !== 0
+  }
+
+  /** Bytes in the ring that the shard has not executed yet. */
+  get ringBytesUsed(): number {
+    return this.#ring.used
+  }
+
+  /** Tells the shard the time of the frames that follow, when it has changed. */
+  setTime(nowMs: number): void {
+    if (nowMs === this.#timeMs) return
+    this.#timeMs = nowMs
+    this.#begin(TIME_FRAME_BYTES)
+    const word = this.#offset >> 2
+    this.#words[word + 1] = nowMs | 0
+    this.#words[word + 2] = Math.floor(nowMs / 4294967296)
+    this.#end(FrameKind.time)
+  }
+
+  /**
+   * Writes one request. Arguments `from` to `argc - 1` (as in argv: 0 is the name, which does not travel) are taken from
+   * `bytes` by `offsets` and `lengths`.
+   */
+  send(
+    kind: number, target: number, sequence: number, idAndDb: number, flags: number, owner: number,
+    gsnLow: number, gsnHigh: number,
+    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+  ): void {
+    let length = REQUEST_BYTES
+    for (let i = 1; i < argc; i++) length += 4 + (((lengths[i] as number) + 3) & ~3)
+    this.#begin(length)
+    const words = this.#words
+    const target8 = this.#bytes
+    const word = this.#offset >> 2
+    words[word + 1] = target
+    words[word + 2] = sequence
+    words[word + 3] = idAndDb
+    words[word + 4] = gsnLow
+    words[word + 5] = gsnHigh
+    words[word + 6] = (argc - 1) | (flags << 24)
+    words[word + 7] = owner << LOCK_OWNER_SHIFT
+    let at = this.#offset + REQUEST_WORDS * 4
+    for (let i = 1; i < argc; i++) {
+      const argumentLength = lengths[i] as number
+      words[at >> 2] = argumentLength
+      copyBytes(bytes, offsets[i] as number, target8, at + 4, argumentLength)
+      at += 4 + ((argumentLength + 3) & ~3)
+    }
+    this.#end(kind)
+  }
+
+  /** Makes the frames written so far visible to the shard. */
+  publish(): void {
+    if (this.#backlog.length !== 0) this.#drainBacklog()
+    this.#ring.publish()
+  }
+
+  #begin(length: number): void {
+    this.#length = length
+    this.#inRing = false
+    if (length > this.#ring.frameBytesMax) {
+      this.#external = new SharedArrayBuffer(length)
+      this.#words = new Int32Array(this.#external)
+      this.#bytes = new Uint8Array(this.#external)
+      this.#offset = 0
+      return
+    }
+    if (this.#backlog.length === 0) {
+      const offset = this.#ring.reserve(length)
+      if (offset >= 0) {
+        this.#words = this.#ring.words
+        this.#bytes = this.#ring.bytes
+        this.#offset = offset
+        this.#inRing = true
+        return
+      }
+    }
+    this.#words = new Int32Array(length >> 2)
+    this.#bytes = new Uint8Array(this.#words.buffer)
+    this.#offset = 0
+  }
+
+  #end(kind: number): void {
+    if (this.#inRing) {
+      this.#ring.commit(this.#offset, this.#length, kind)
+      return
+    }
+    this.#words[0] = (kind << FRAME_KIND_SHIFT) | this.#length
+    if (this.#external !== null) {
+      // The length of such a frame exceeds its 24 bits; the shard never reads it.
+      this.#words[0] = kind << FRAME_KIND_SHIFT
+      const external = this.#external
+      this.#external = null
+      if (this.#backlog.length !== 0 || !this.#placeExternal(external)) this.#backlog.push(external)
+      return
+    }
+    this.#backlog.push(this.#words)
+  }
+
+  #placeExternal(frame: SharedArrayBuffer): boolean {
+    const offset = this.#ring.reserve(EXTERNAL_FRAME_BYTES)
+    if (offset < 0) return false
+    this.#sendExternal(frame)
+    this.#ring.commit(offset, EXTERNAL_FRAME_BYTES, FrameKind.external)
+    return true
+  }
+
+  #drainBacklog(): void {
+    const backlog = this.#backlog
+    while (this.#backlogFrom < backlog.length) {
+      const frame = backlog[this.#backlogFrom] as Int32Array | SharedArrayBuffer
+      if (frame instanceof SharedArrayBuffer) {
+        if (!this.#placeExternal(frame)) return
+      } else {
+        const length = alignFrame(frame.byteLength)
+        const offset = this.#ring.reserve(length)
+        if (offset < 0) return
+        this.#ring.words.set(frame, offset >> 2)
+        this.#ring.commit(offset, length, (frame[0] as number) >>> FRAME_KIND_SHIFT)
+      }
+      this.#backlogFrom++
+    }
+    this.#backlog = []
+    this.#backlogFrom = 0
+  }
+}

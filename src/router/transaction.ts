@@ -1,0 +1,172 @@
+/**
+ * EXEC: runs a queue of commands as one, over any keys of any shards. Main thread.
+ *
+ * Without dependent parts, the commands take consecutive places in the order and all their frames enter the rings before
+ * anything else: nothing can stand between them, and no lock is needed. A watch on the one shard that everything happens on
+ * is checked by that shard at the start.
+ *
+ * Otherwise every key is locked, watched ones too (or, with a command that looks at the whole keyspace, every shard); the
+ * watches are checked under the locks; the commands run, each dependent one to its end before the next; then all is unlocked.
+ */
+import { asciiBytes } from '../base/bytes.js'
+import { shardBegin, shardUnwatch } from '../commands/internal.js'
+import { RequestFlag } from '../ring/frames.js'
+import { headerNumber } from '../resp/reply-reader.js'
+import { keysOf } from './request-keys.js'
+import type { Answer, CommandRequest } from './request.js'
+import type { Router } from './router.js'
+
+export interface Transaction {
+  /** The connection's slot: what shards know its watches by. */
+  readonly connection: number
+  readonly commands: readonly CommandRequest[]
+  readonly watchedKeys: readonly Uint8Array[]
+  /**
+   * Runs a command of the main thread. It may change the session (SELECT), which is why databases of the commands after it
+   * are asked for only when they run.
+   */
+  readonly runOnMain: (request: CommandRequest, answer: Answer) => void
+  /** The session's database now. */
+  readonly database: () => number
+  readonly nilArray: Uint8Array
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** Runs the transaction; `answer` gets the array of replies, or `nilArray` when a watch was broken. */
+export function executeTransaction(router: Router, transaction: Transaction, answer: Answer): void {
+  const { commands, watchedKeys } = transaction
+  const homes = commands.map((command) => (runsOnMain(command) ? -1 : router.onlyShardOf(command)))
+  const hasDependent = commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
+  if (watchedKeys.length === 0) {
+    if (hasDependent) executeLocked(router, transaction, answer)
+    else executeInOrder(router, transaction, homes, -1, answer)
+    return
+  }
+  const watchShards = new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))
+  const [shard] = watchShards
+  if (watchShards.size === 1 && homes.every((home) => home === shard)) {
+    executeInOrder(router, transaction, homes, shard as number, answer)
+  } else {
+    executeLocked(router, transaction, answer)
+  }
+}
+
+function runsOnMain(command: CommandRequest): boolean {
+  return command.spec.route?.on === 'main'
+}
+
+function joinReplies(replies: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat([asciiBytes(`*${replies.length}\r\n`), ...replies])
+}
+
+/** `watchShard` is the one shard that all of it happens on when there is a watch, or -1. */
+function executeInOrder(
+  router: Router,
+  transaction: Transaction,
+  homes: readonly number[],
+  watchShard: number,
+  answer: Answer,
+): void {
+  const { commands, connection } = transaction
+  const replies: Uint8Array[] = new Array(commands.length)
+  const connectionName = asciiBytes(String(connection))
+  let missing = commands.length + 1
+  let aborted = false
+  const arrived = (): void => {
+    if (--missing === 0) answer(aborted ? transaction.nilArray : joinReplies(replies))
+  }
+  const flags = watchShard >= 0 ? RequestFlag.conditional : 0
+  const atHome = homes.filter((home) => home >= 0).length
+  const extra = watchShard >= 0 ? 2 : 0
+  let homeTarget = 0
+  if (atHome + extra > 0) {
+    const indexes = commands.flatMap((_, i) => ((homes[i] as number) >= 0 ? [i] : []))
+    homeTarget = router.gather(atHome + extra, (parts) => {
+      if (watchShard >= 0) aborted = headerNumber(parts[0] as Uint8Array, 0) === 1
+      const from = watchShard >= 0 ? 1 : 0
+      indexes.forEach((index, k) => {
+        replies[index] = parts[from + k] as Uint8Array
+      })
+      missing -= atHome
+      arrived()
+    })
+  } else {
+    missing--
+  }
+  let part = 0
+  if (watchShard >= 0) {
+    router.nextGsn()
+    router.send(watchShard, homeTarget, part++, shardBegin, 0, 0, [NO_BYTES, connectionName])
+  }
+  commands.forEach((command, i) => {
+    const home = homes[i] as number
+    if (home >= 0) {
+      router.nextGsn()
+      router.send(
+        home, homeTarget, part++, command.spec, transaction.database(), command.flags | flags, command.argv,
+      )
+      return
+    }
+    const answerThis: Answer = (reply) => {
+      replies[i] = reply
+      arrived()
+    }
+    if (runsOnMain(command)) transaction.runOnMain(command, answerThis)
+    else router.coordinate({ ...command, database: transaction.database() }, answerThis)
+  })
+  if (watchShard >= 0) router.send(watchShard, homeTarget, part, shardUnwatch, 0, 0, [NO_BYTES, connectionName])
+  if (atHome + extra === 0 && commands.length === 0) answer(joinReplies([]))
+}
+
+function executeLocked(router: Router, transaction: Transaction, answer: Answer): void {
+  const { commands, watchedKeys, connection } = transaction
+  router.nextGsn()
+  const keys = [...watchedKeys]
+  let whole = false
+  for (const command of commands) {
+    if (runsOnMain(command)) continue
+    const own = keysOf(command, router.databases)
+    if (own.length === 0) whole = true
+    for (const { key } of own) keys.push(key)
+  }
+  const lock = router.lock(whole ? 'all' : keys)
+  const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
+  const connectionName = asciiBytes(String(connection))
+  const replies: Uint8Array[] = []
+
+  const finish = (reply: Uint8Array): void => {
+    if (watchShards.length > 0) {
+      const target = router.gather(watchShards.length, () => {})
+      watchShards.forEach((shard, i) => {
+        router.send(shard, target, i, shardUnwatch, 0, 0, [NO_BYTES, connectionName], lock.owner)
+      })
+    }
+    router.unlock(lock.owner, lock.shards)
+    answer(reply)
+  }
+  const runFrom = (index: number): void => {
+    const command = commands[index]
+    if (command === undefined) {
+      finish(joinReplies(replies))
+      return
+    }
+    const next: Answer = (reply) => {
+      replies.push(reply)
+      runFrom(index + 1)
+    }
+    if (runsOnMain(command)) transaction.runOnMain(command, next)
+    else router.run({ ...command, database: transaction.database() }, next, lock.owner)
+  }
+  if (watchShards.length === 0) {
+    runFrom(0)
+    return
+  }
+  const target = router.gather(watchShards.length, (parts) => {
+    if (parts.some((part) => headerNumber(part, 0) === 1)) finish(transaction.nilArray)
+    else runFrom(0)
+  })
+  watchShards.forEach((shard, i) => {
+    router.send(shard, target, i, shardBegin, 0, 0, [NO_BYTES, connectionName], lock.owner)
+  })
+}

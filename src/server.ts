@@ -1,0 +1,388 @@
+/**
+ * The server: wires configuration, shards, router, dispatcher and network together, and is what command handlers ask about
+ * the server (`ServerServices`).
+ *
+ * Runs on the main thread.
+ */
+import { randomBytes } from 'node:crypto'
+import { asciiBytes } from './base/bytes.js'
+import { systemClock } from './base/clock.js'
+import { LatencyMonitor } from './base/latency-monitor.js'
+import { Slowlog } from './base/slowlog.js'
+import { shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
+import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
+import type { CommandSpec } from './commands/spec.js'
+import { categoriesOf, commands, containerOf, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
+import type { Configuration } from './config/configuration.js'
+import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
+import type { Logger } from './log.js'
+import { ClientLimits } from './net/client-limits.js'
+import { ClientTable } from './net/client-table.js'
+import { Connection } from './net/connection.js'
+import { Dispatcher, type DispatchPolicy } from './net/dispatcher.js'
+import { type AcceptedSocket, Listener, type SocketHandlers } from './net/listener.js'
+import { Session } from './net/session.js'
+import { unwatchOnShards } from './net/transaction-commands.js'
+import { bulkBody } from './resp/reply-reader.js'
+import { Router } from './router/router.js'
+import { Rates } from './net/rates.js'
+import type { SlowCommand } from './shard/executor.js'
+import { SHARD_SETTING_NAMES } from './shard/shard-settings.js'
+import { type ShardThreads, startShardThreads } from './shard-threads.js'
+
+const NO_BYTES = new Uint8Array(0)
+
+export class Server implements ServerServices {
+  readonly version = shardkeepVersion()
+  readonly redisVersion = REDIS_VERSION
+  readonly runId = randomBytes(20).toString('hex')
+  replicationId = randomBytes(20).toString('hex')
+  readonly startedAtMs = Date.now()
+  readonly clock = systemClock
+  readonly shardCount: number
+  readonly port: number
+  readonly unixSocketPath: string
+  readonly executable = process.argv[1] ?? process.execPath
+  readonly configFile: string
+  readonly commandTable = { commands, fullNameOf, categoriesOf, keyPositions, lookup }
+  readonly network: NetworkStatistics
+  readonly slowlog: Slowlog
+  readonly latency: LatencyMonitor
+  lastSaveAtMs = this.startedAtMs
+  startupMemoryBytes = 0
+  peakMemoryBytes = 0
+
+  readonly #threads: ShardThreads
+  readonly #router: Router
+  readonly #clients: ClientTable
+  readonly #dispatcher: Dispatcher
+  readonly #limits: ClientLimits
+  readonly #rates: Rates
+  readonly #log: Logger
+  readonly #policy: DispatchPolicy
+  #listener: Listener | null = null
+  #cron: NodeJS.Timeout | null = null
+  #cronPaused = false
+  #nextClientId = 1
+  #ended: () => void = () => {}
+  /** Ends when the server has shut down. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.#ended = resolve
+  })
+
+  constructor(
+    readonly config: Configuration,
+    log: Logger,
+  ) {
+    this.#log = log
+    this.shardCount = config.shardCount()
+    this.port = config.number('port')
+    this.unixSocketPath = config.text('unixsocket')
+    this.configFile = config.configFile
+    this.slowlog = new Slowlog(config.number('slowlog-log-slower-than'), config.number('slowlog-max-len'))
+    this.latency = new LatencyMonitor(systemClock, config.number('latency-monitor-threshold'))
+    const databases = config.number('databases')
+    this.#threads = startShardThreads({
+      shardCount: this.shardCount,
+      ringBytes: config.number('ring-size'),
+      databases,
+      onSlow: (event) => this.#slowOnShard(event),
+      onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
+    })
+    this.#clients = new ClientTable(systemClock)
+    this.#router = new Router(this.#threads.links, this.#clients, databases, randomBytes(4).readUInt32LE(0))
+    this.#policy = {
+      requiresPassword: false,
+      protoMaxBulkLen: 0,
+      isOutOfMemory: false,
+      pausedUntilMs: 0,
+      pauseMode: 'all',
+      isShuttingDown: false,
+    }
+    this.#dispatcher = new Dispatcher(
+      this.#router,
+      this,
+      this.#policy,
+      {
+        protocolError: (connection, reason) => {
+          this.network.protocolErrors++
+          log.verbose(`Protocol error (${reason}) from client: id=${connection.session.id} addr=${connection.session.address}`)
+        },
+        stalled: (connection) => this.#clients.stall(connection),
+        slow: (connection, spec, durationUs, argv) => this.#noteSlow(spec, durationUs, argv, connection.session),
+      },
+      () => systemClock.monotonicUs(),
+    )
+    this.#clients.router = this.#router
+    this.#clients.dispatcher = this.#dispatcher
+    this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
+    this.#rates = new Rates(this.#clients, this.#dispatcher, this.#limits)
+    this.network = this.#rates
+    this.#clients.onClosed = (connection) => {
+      connection.session.unwatchAll()
+      this.#clients.touch()
+    }
+    this.#followSettings()
+  }
+
+  /** Listens, and begins the periodic work. Throws a ListenError. */
+  async start(): Promise<void> {
+    const { config } = this
+    const listener = new Listener(
+      {
+        addresses: config.words('bind'),
+        port: this.port,
+        unixSocket: this.unixSocketPath === '' ? '' : config.path('unixsocket'),
+        unixSocketMode: config.number('unixsocketperm'),
+        backlog: config.number('tcp-backlog'),
+      },
+      (address, isUnixSocket) => this.#limits.admit(address, isUnixSocket),
+      (accepted) => this.#accept(accepted),
+    )
+    await listener.listen()
+    this.#listener = listener
+    this.#scheduleCron()
+    await new Promise<void>((resolve) => {
+      // The first answer of every shard: from here on they serve.
+      this.shardStatistics((shards) => {
+        this.startupMemoryBytes = this.#usedBytes(shards)
+        resolve()
+      })
+    })
+  }
+
+  #accept({ socket, fd, address, localAddress, isUnixSocket }: AcceptedSocket): SocketHandlers {
+    const keepAliveS = this.config.number('tcp-keepalive')
+    if (!isUnixSocket && keepAliveS > 0) socket.setKeepAlive(true, keepAliveS * 1000)
+    const clients = this.#clients
+    const session = new Session(
+      this.#nextClientId++,
+      address,
+      localAddress,
+      isUnixSocket,
+      systemClock.nowMs(),
+      () => this.#policy.requiresPassword,
+      (unwatching) => {
+        unwatchOnShards(this.#router, unwatching)
+        clients.touch()
+      },
+    )
+    const connection = new Connection(clients.takeSlot(), socket, fd, clients, session)
+    clients.add(connection)
+    this.#rates.connectionsReceived++
+    return {
+      data: (bytes, length) => clients.receive(connection, bytes, length),
+      closed: () => connection.destroy(),
+    }
+  }
+
+  #followSettings(): void {
+    const { config } = this
+    const policy = this.#policy
+    const apply = (): undefined => {
+      policy.requiresPassword = config.text('requirepass') !== ''
+      policy.protoMaxBulkLen = config.number('proto-max-bulk-len')
+      this.slowlog.slowerThanUs = config.number('slowlog-log-slower-than')
+      this.slowlog.maxLength = config.number('slowlog-max-len')
+      this.latency.thresholdMs = config.number('latency-monitor-threshold')
+      this.#dispatcher.slowThresholdUs = Math.min(
+        this.slowlog.slowerThanUs < 0 ? Number.POSITIVE_INFINITY : this.slowlog.slowerThanUs,
+        this.latency.thresholdMs > 0 ? this.latency.thresholdMs * 1000 : Number.POSITIVE_INFINITY,
+      )
+      this.#clients.pauseOutputBytes = config.number('client-pause-output-bytes')
+      this.#checkMemory()
+      return undefined
+    }
+    apply()
+    config.onChange(
+      [
+        'requirepass', 'proto-max-bulk-len', 'slowlog-log-slower-than', 'slowlog-max-len', 'latency-monitor-threshold',
+        'client-pause-output-bytes', 'maxmemory', 'maxmemory-policy',
+      ],
+      apply,
+    )
+    for (const name of SHARD_SETTING_NAMES) {
+      const send = (): undefined => {
+        const value = config.get([name]).get(name) ?? ''
+        this.askShards(shardSetting, [NO_BYTES, asciiBytes(name), asciiBytes(value)], 0, () => {})
+        return undefined
+      }
+      send()
+      config.onChange(name, send)
+    }
+    config.onChange('hz', () => {
+      this.#scheduleCron()
+      return undefined
+    })
+  }
+
+  #scheduleCron(): void {
+    if (this.#cron !== null) clearInterval(this.#cron)
+    this.#cron = setInterval(() => this.#periodic(), 1000 / this.config.number('hz'))
+  }
+
+  #periodic(): void {
+    // The time goes to the shards even when no client does anything: their own periodic work goes by it.
+    this.#clients.touch()
+    if (this.#cronPaused) return
+    this.#checkMemory()
+    this.#limits.check()
+    this.#rates.sample()
+    if (this.#policy.pausedUntilMs !== 0 && this.#policy.pausedUntilMs <= this.#clients.nowMs) this.unpauseClients()
+  }
+
+  #checkMemory(): void {
+    const limit = this.config.number('maxmemory')
+    const used = this.#threads.usedBytes() + process.memoryUsage().heapUsed
+    if (used > this.peakMemoryBytes) this.peakMemoryBytes = used
+    this.#policy.isOutOfMemory = limit > 0 && used > limit
+  }
+
+  #usedBytes(shards: readonly ShardStatistics[]): number {
+    return shards.reduce((sum, shard) => sum + shard.usedBytes + shard.heapUsedBytes, process.memoryUsage().heapUsed)
+  }
+
+  #slowOnShard(event: SlowCommand): void {
+    const spec = specs[event.id] as CommandSpec
+    const session = this.#clients.bySlot(event.target)?.session
+    const name = containerOf(spec)?.name ?? spec.name
+    this.#noteSlow(spec, event.durationUs, [asciiBytes(name), ...event.argv], session)
+  }
+
+  #noteSlow(spec: CommandSpec, durationUs: number, argv: readonly Uint8Array[], session: SessionView | undefined): void {
+    if (spec.internal === true) return
+    this.latency.record(spec.flags.includes('fast') ? 'fast-command' : 'command', durationUs / 1000)
+    if (spec.flags.includes('skip_slowlog') || !this.slowlog.isSlow(durationUs)) return
+    const texts = argv.map((argument) => Buffer.from(argument).toString('latin1'))
+    this.slowlog.add(
+      Math.floor(systemClock.nowMs() / 1000), Math.round(durationUs), texts, session?.address ?? '', session?.name ?? '',
+    )
+  }
+
+  get mainCommands(): ShardStatistics['commands'] {
+    return this.#dispatcher.statistics.snapshot()
+  }
+
+  get errorCounts(): Record<string, number> {
+    return this.#dispatcher.statistics.errors
+  }
+
+  *sessions(): Iterable<SessionView> {
+    for (const connection of this.#clients.connections()) yield connection.session
+  }
+
+  sessionById(id: number): SessionView | undefined {
+    return this.#clients.byId(id)?.session
+  }
+
+  pauseClients(untilMs: number, mode: 'write' | 'all'): void {
+    const policy = this.#policy
+    const stands = policy.pausedUntilMs > this.#clients.nowMs
+    // As in Redis: a pause in force is only made longer or stricter.
+    if (!stands || mode === 'all') policy.pauseMode = mode
+    policy.pausedUntilMs = stands ? Math.max(policy.pausedUntilMs, untilMs) : untilMs
+  }
+
+  unpauseClients(): void {
+    this.#policy.pausedUntilMs = 0
+    this.#clients.wakeStalled()
+  }
+
+  unblock(_id: number, _withError: boolean): boolean {
+    // Nothing can block a client yet.
+    return false
+  }
+
+  askShards(
+    command: CommandSpec,
+    argv: readonly Uint8Array[],
+    database: number,
+    done: (replies: readonly Uint8Array[]) => void,
+  ): void {
+    const target = this.#router.gather(this.shardCount, done)
+    this.#router.nextGsn()
+    for (let shard = 0; shard < this.shardCount; shard++) {
+      this.#router.send(shard, target, shard, command, database, 0, argv)
+    }
+    this.#clients.touch()
+  }
+
+  askShardOf(
+    key: Uint8Array,
+    command: CommandSpec,
+    argv: readonly Uint8Array[],
+    database: number,
+    done: (reply: Uint8Array) => void,
+  ): void {
+    this.#router.nextGsn()
+    const shard = this.#router.shardOf(key, 0, key.length)
+    this.#router.ask(shard, { spec: command, argv, database, flags: 0 }, done)
+    this.#clients.touch()
+  }
+
+  shardStatistics(done: (shards: readonly ShardStatistics[]) => void): void {
+    this.askShards(shardStatistics, [NO_BYTES], 0, (replies) => {
+      done(replies.map((reply) => JSON.parse(Buffer.from(bulkBody(reply, 0) ?? NO_BYTES).toString('utf8')) as ShardStatistics))
+    })
+  }
+
+  resetStatistics(): void {
+    this.#dispatcher.statistics.reset()
+    this.#rates.reset()
+    this.askShards(shardResetStatistics, [NO_BYTES], 0, () => {})
+  }
+
+  changeReplicationId(): void {
+    this.replicationId = randomBytes(20).toString('hex')
+  }
+
+  pausePeriodicWork(paused: boolean): void {
+    this.#cronPaused = paused
+  }
+
+  shutdown(options: { save: boolean | undefined; now: boolean; force: boolean }, failed: (errorText: string) => void): void {
+    if (options.save === true && !options.force) {
+      this.#log.warning('Saving is not possible yet, so SHUTDOWN SAVE is refused.')
+      failed('ERR Errors trying to SHUTDOWN. Check logs.')
+      return
+    }
+    void this.end()
+  }
+
+  abortShutdown(): boolean {
+    return false
+  }
+
+  /** Closes everything in order; `ended` ends after it. */
+  async end(): Promise<void> {
+    if (this.#policy.isShuttingDown) return
+    this.#policy.isShuttingDown = true
+    this.#log.warning('User requested shutdown...')
+    if (this.config.savePoints().length > 0) {
+      this.#log.notice('Save points are configured, but saving to disk is not available yet: nothing was saved.')
+    }
+    if (this.#cron !== null) clearInterval(this.#cron)
+    await this.#listener?.close()
+    for (const connection of [...this.#clients.connections()]) {
+      connection.flush()
+      connection.destroy()
+    }
+    await this.#threads.terminate()
+    this.#log.warning('Shardkeep is now ready to exit, bye bye...')
+    this.#ended()
+  }
+
+  #die(reason: string): void {
+    if (this.#policy.isShuttingDown) return
+    this.#log.warning(reason)
+    process.exit(1)
+  }
+
+  sleepMs(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  }
+
+  log(level: 'debug' | 'verbose' | 'notice' | 'warning', message: string): void {
+    this.#log[level](message)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Key locks of one shard, held between the two hops of dependent commands, and the frames that wait for them.
+ *
+ * Runs in a shard worker. Locks are asked for in the order of the ring, which is the order of sequence numbers on every
+ * shard, so a frame only ever waits for earlier ones: deadlock is impossible. While no lock is held, the executor does not
+ * look in here at all.
+ *
+ * A frame must wait when a key of its own is held by another owner or wanted by an earlier frame that waits; a frame
+ * over the whole shard waits for every lock and every waiting frame, and everything after it waits for it.
+ *
+ * Keys are strings here (one character a byte): locks are rare, and gone within two hops.
+ */
+import { latin1Of } from '../base/bytes.js'
+
+/** What a frame needs: the names of its keys, or the whole shard. */
+export type LockScope = readonly string[] | 'all'
+
+export interface WaitingFrame {
+  readonly scope: LockScope
+  /** Lock owner that the frame acts for, 0 for none. */
+  readonly owner: number
+  /** A private copy of the frame. */
+  readonly words: Int32Array
+  readonly bytes: Uint8Array
+  /** The clock that preceded the frame in the ring. */
+  readonly nowMs: number
+}
+
+/** Databases are not told apart: MOVE and COPY reach a key of the same name in another one. */
+export function lockName(bytes: Uint8Array, offset: number, length: number): string {
+  return latin1Of(bytes, offset, length)
+}
+
+export class LockTable {
+  readonly #ownerByKey = new Map<string, number>()
+  readonly #granted = new Map<number, LockScope>()
+  #wholeShardOwner = 0
+  readonly #wanted = new Map<string, number>()
+  #wholeShardWaiters = 0
+  #waiting: WaitingFrame[] = []
+
+  /** False while there is nothing here that a frame could have to wait for. */
+  get isActive(): boolean {
+    return this.#granted.size !== 0 || this.#waiting.length !== 0
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
+  mustWait(scope: LockScope, owner: number): boolean {
+    // An owner's own frames follow its lock frame: they run once it is granted, and wait with it before.
+    if (owner !== 0 && this.#granted.has(owner)) return false
+    if (this.#wholeShardOwner !== 0 || this.#wholeShardWaiters !== 0) return true
+    if (scope === 'all') return this.#granted.size !== 0 || this.#waiting.length !== 0
+    for (const key of scope) {
+      if (this.#ownerByKey.has(key) || this.#wanted.has(key)) return true
+    }
+    // An owner whose lock frame still waits has all its keys in `wanted`, but a frame of it without keys has none.
+    return owner !== 0 && this.#waiting.some((frame) => frame.owner === owner)
+  }
+
+  wait(frame: WaitingFrame): void {
+    this.#waiting.push(frame)
+    if (frame.scope === 'all') this.#wholeShardWaiters++
+    else for (const key of frame.scope) this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
+  }
+
+  /** Takes the locks; the caller has seen that `mustWait` is false. */
+  grant(scope: LockScope, owner: number): void {
+    this.#granted.set(owner, scope)
+    if (scope === 'all') this.#wholeShardOwner = owner
+    else for (const key of scope) this.#ownerByKey.set(key, owner)
+  }
+
+  /** Gives an owner's locks back, then hands every frame that need not wait any more to `run`, in order. */
+  release(owner: number, run: (frame: WaitingFrame) => void): void {
+    const scope = this.#granted.get(owner)
+    if (scope === undefined) return
+    this.#granted.delete(owner)
+    if (scope === 'all') this.#wholeShardOwner = 0
+    else for (const key of scope) this.#ownerByKey.delete(key)
+
+    const frames = this.#waiting
+    this.#waiting = []
+    this.#wanted.clear()
+    this.#wholeShardWaiters = 0
+    for (const frame of frames) {
+      if (this.mustWait(frame.scope, frame.owner)) this.wait(frame)
+      else run(frame)
+    }
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Puts replies into the reply ring, in place, and groups them.
+ *
+ * Runs in a shard worker. Consecutive replies to one target with consecutive sequences share one frame, so that a
+ * pipeline of 64 commands costs the main thread one frame. A reply that outgrows the ring's room spills in the writer
+ * and leaves as several frames (count 0 means "more of this reply follows").
+ *
+ * Invariant: while a frame is open, its header's place is reserved but not committed, and [payload, writer.start) holds
+ * `#count` whole replies.
+ */
+import {
+  FrameKind, REPLY_BYTES, REPLY_PADDING_SHIFT, RequestFlag,
+} from '../ring/frames.js'
+import { alignFrame, type RingProducer } from '../ring/byte-ring.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+
+/** A frame is begun only where this much room is contiguous; most replies fit, and a wrap wastes no more than this. */
+const FRAME_BYTES_MIN = 2048
+/** A group is closed past this size, so that the main thread can begin to send while the shard goes on. */
+const GROUP_BYTES_MAX = 16 * 1024
+const ROOM_WAIT_MS = 100
+
+export class ReplySender {
+  readonly writer = new ReplyWriter()
+  readonly #ring: RingProducer
+  readonly #onFull: (() => void) | null
+  #frame = -1
+  #target = 0
+  #firstSequence = 0
+  #sequence = 0
+  #count = 0
+  #silent = false
+
+  /** `onFull` replaces blocking when the ring is full (the simulation drains the other side in it). */
+  constructor(ring: RingProducer, onFull: (() => void) | null = null) {
+    this.#ring = ring
+    this.#onFull = onFull
+    this.writer.stream = () => this.#streamScratch()
+  }
+
+  /** Opens the reply to `sequence` of `target`; the handler then writes into `writer`. */
+  begin(target: number, sequence: number, flags: number): void {
+    const writer = this.writer
+    this.#silent = (flags & RequestFlag.silent) !== 0
+    this.#sequence = sequence
+    if (
+      this.#frame >= 0 && target === this.#target && sequence === ((this.#firstSequence + this.#count) | 0) &&
+      writer.position - this.#frame < GROUP_BYTES_MAX && writer.limit - writer.position >= 64
+    ) {
+      writer.start = writer.position
+    } else {
+      this.#closeFrame()
+      this.#openFrame(target, sequence)
+    }
+    writer.resp3 = (flags & RequestFlag.resp3) !== 0
+  }
+
+  /** Ends the reply that `begin` opened. */
+  end(): void {
+    const writer = this.writer
+    if (this.#silent) {
+      // What a silent reply has streamed already cannot be taken back, so silence forbids streaming (see #streamScratch).
+      if (writer.spilled) this.#reopenAfterSpill()
+      else writer.position = writer.start
+      this.#count++
+      return
+    }
+    if (writer.spilled) {
+      this.#sendScratch(true)
+      return
+    }
+    this.#count++
+  }
+
+  /** Publishes everything. Call once for each drained batch. */
+  flush(): void {
+    this.#closeFrame()
+    this.#ring.publish()
+  }
+
+  #openFrame(target: number, sequence: number): void {
+    const frame = this.#reserve(FRAME_BYTES_MIN)
+    this.#frame = frame
+    this.#target = target
+    this.#firstSequence = sequence
+    this.#count = 0
+    const room = Math.min(this.#ring.contiguous(frame), this.#ring.frameBytesMax)
+    this.writer.attach(this.#ring.bytes, frame + REPLY_BYTES, frame + room - 4)
+  }
+
+  /** Commits the open frame with the whole replies in it. */
+  #closeFrame(): void {
+    if (this.#frame < 0) return
+    if (this.#count > 0) this.#commit(this.#frame, this.writer.position - this.#frame, this.#target, this.#firstSequence, this.#count)
+    this.#frame = -1
+  }
+
+  #commit(frame: number, length: number, target: number, sequence: number, count: number): void {
+    const words = this.#ring.words
+    const aligned = alignFrame(length)
+    const word = frame >> 2
+    words[word + 1] = target
+    words[word + 2] = sequence
+    words[word + 3] = count | ((aligned - length) << REPLY_PADDING_SHIFT)
+    this.#ring.commit(frame, aligned, FrameKind.reply)
+  }
+
+  #reserve(length: number): number {
+    for (;;) {
+      const offset = this.#ring.reserve(length)
+      if (offset >= 0) return offset
+      this.#ring.publish()
+      if (this.#onFull !== null) this.#onFull()
+      else this.#ring.waitForRoom(ROOM_WAIT_MS)
+    }
+  }
+
+  /**
+   * When a reply spills, the replies before it in the frame still stand in the ring: their end is where the spilled
+   * reply began, and nothing else was written there, so the frame can be committed up to that place.
+   */
+  #closeFrameBeforeSpill(): void {
+    if (this.#frame >= 0 && this.#count > 0) {
+      this.#commit(this.#frame, this.writer.spilledFrom - this.#frame, this.#target, this.#firstSequence, this.#count)
+    }
+    this.#frame = -1
+  }
+
+  #streamScratch(): boolean {
+    if (this.#silent) return false
+    this.#sendScratch(false)
+    return true
+  }
+
+  /** Sends what the scratch holds; `last` says that the reply ends with it. */
+  #sendScratch(last: boolean): void {
+    const writer = this.writer
+    this.#closeFrameBeforeSpill()
+    let from = writer.start
+    const end = writer.position
+    while (from < end || last) {
+      const length = Math.min(end - from, this.#ring.frameBytesMax - REPLY_BYTES)
+      const final = last && from + length === end
+      const frame = this.#reserve(alignFrame(REPLY_BYTES + length))
+      this.#ring.bytes.set(writer.bytes.subarray(from, from + length), frame + REPLY_BYTES)
+      this.#commit(frame, REPLY_BYTES + length, this.#target, this.#sequence, final ? 1 : 0)
+      from += length
+      if (final) break
+    }
+    if (!last) this.#ring.publish()
+  }
+
+  #reopenAfterSpill(): void {
+    this.#closeFrameBeforeSpill()
+    this.#openFrame(this.#target, this.#sequence)
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The endless loop of a shard's thread. Worker thread.
+ *
+ * The time of active expiry and of table growth comes from the ring like every other time: the main thread's cron sends
+ * it, which also wakes a sleeping shard, so an idle shard does its periodic work at the server's `hz`.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { RingMemory } from '../ring/byte-ring.js'
+import type { ShardExecutor } from './executor.js'
+
+/** Frames executed before replies are published: the main thread sends the first replies while the shard does the rest. */
+const DRAIN_FRAMES_MAX = 512
+/** Sleeps end after this long even if a wake-up were lost. */
+const SLEEP_MS_MAX = 100
+
+/** Numbers that the main thread reads without asking. */
+export const Gauge = { usedBytes: 0, COUNT: 1 } as const
+
+/** What a shard's thread is started with. */
+export interface ShardBirth {
+  readonly shard: number
+  readonly shardCount: number
+  readonly requests: RingMemory
+  readonly replies: RingMemory
+  readonly databases: number
+  readonly hashSeed: readonly [number, number]
+  readonly randomSeed: number
+  readonly externals: MessagePort
+  readonly gauges: SharedArrayBuffer
+}
+
+export function runShard(executor: ShardExecutor, gaugeMemory: SharedArrayBuffer): never {
+  const gauges = new Float64Array(gaugeMemory)
+  for (;;) {
+    if (executor.drain(DRAIN_FRAMES_MAX) > 0) {
+      executor.periodic()
+      gauges[Gauge.usedBytes] = executor.usedBytes
+      continue
+    }
+    if (!executor.idleWork()) executor.sleep(SLEEP_MS_MAX)
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * A Shardkeep server and a real Redis 7.0 side by side: every command goes to both, and their replies must be the same
+ * to the byte, types included.
+ *
+ * Only used by tests.
+ */
+import { expect } from 'vitest'
+import { type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
+import { RespConnection, type RespValue } from '../support/resp-value.js'
+import { startServer, type TestServer } from '../support/server.js'
+
+export type Argument = string | number | Buffer
+
+export class BesideRedis {
+  private constructor(
+    readonly ours: RespConnection,
+    readonly redis: RespConnection,
+    readonly server: TestServer,
+    private readonly oracle: RedisOracle,
+  ) {}
+
+  static async start(shards: number): Promise<BesideRedis> {
+    const oracle = await startRedisOracle()
+    const server = await startServer({ shards })
+    const redis = await RespConnection.open(oracle.client.options.path as string)
+    const ours = await RespConnection.open(server.port)
+    return new BesideRedis(ours, redis, server, oracle)
+  }
+
+  async stop(): Promise<void> {
+    this.redis.close()
+    this.ours.close()
+    await this.server.stop()
+    await this.oracle.stop()
+  }
+
+  /** Sends one command to both; the reply of Redis must be ours. */
+  async same(...argv: Argument[]): Promise<RespValue> {
+    const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
+    expect(ours, `reply to ${JSON.stringify(argv)}`).toEqual(redis)
+    return ours
+  }
+
+  /** Sends commands one after the other to both, comparing each reply. */
+  async allSame(...commands: readonly (readonly Argument[])[]): Promise<void> {
+    for (const argv of commands) await this.same(...argv)
+  }
+
+  /** The same where a reply tells a time: the two servers see a command a few milliseconds apart. */
+  async sameWithin(toleranceMs: number, ...argv: Argument[]): Promise<number> {
+    const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
+    const difference = Math.abs((ours as number) - (redis as number))
+    expect(difference, `${JSON.stringify(argv)}: ours ${ours} redis ${redis}`).toBeLessThanOrEqual(toleranceMs)
+    return ours as number
+  }
+
+  /** Sends a command to both whose reply need not be the same, and returns the two. */
+  async each(...argv: Argument[]): Promise<{ ours: RespValue; redis: RespValue }> {
+    const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
+    return { ours, redis }
+  }
+}

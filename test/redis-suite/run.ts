@@ -1,0 +1,235 @@
+/**
+ * `npm run test:redis-suite`: runs units of Redis's own Tcl test suite against Shardkeep and against redis-server.
+ *
+ * Runs as a process of its own. Prints one row a unit and the names of the tests that differ. With `--check` it compares
+ * the result with `expected.json` and ends with status 1 when anything got worse; `--update` rewrites that file.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { textTable } from '../../bench/table.js'
+import { compareUnit, readExpectations, readWaiting, updateExpectations, type WaitingTest } from './ledger.js'
+import { fetchSuite, type SuiteSource } from './source.js'
+import { makeTree, type Target } from './target.js'
+import { runUnit, type UnitReport } from './unit.js'
+
+const UNITS_DEFAULT = [
+  'unit/protocol',
+  'unit/keyspace',
+  'unit/scan',
+  'unit/type/string',
+  'unit/type/incr',
+  'unit/expire',
+  'unit/auth',
+  'unit/quit',
+  'unit/querybuf',
+  'unit/pendingquerybuf',
+  'unit/limits',
+  'unit/info-command',
+  'unit/multi',
+]
+
+const USAGE = `npm run test:redis-suite -- [unit ...] [options]
+  --shards 1,4         the shard counts to test (default 1,4)
+  --limit-seconds 300  time limit of a unit, all its rounds together
+  --rounds 5           how often a unit is run without the tests that took others with them
+  --server PATH        the server: a .js file for Node.js or a program (default dist/src/cli.js)
+  --check              compare with expected.json, end with status 1 when anything got worse
+  --update             rewrite the units' part of expected.json
+  --no-waiting         also run the tests listed in waiting.txt
+  --no-reference       do not run redis-server (--check implies it)
+  --json FILE          write the figures to FILE
+  --keep               keep the servers' logs below .cache/redis-suite/runs`
+
+const root = process.cwd()
+const ledgerFolder = path.join(root, 'test/redis-suite')
+const cacheFolder = path.join(root, '.cache/redis-suite')
+const expectedFile = path.join(ledgerFolder, 'expected.json')
+
+interface Options {
+  readonly units: readonly string[]
+  readonly shards: readonly number[]
+  readonly limitSeconds: number
+  readonly roundsMax: number
+  readonly server: string
+  readonly check: boolean
+  readonly update: boolean
+  readonly waiting: boolean
+  readonly reference: boolean
+  readonly json: string | undefined
+  readonly keep: boolean
+}
+
+await main()
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  const source = fetchSuite(cacheFolder)
+  mkdirSync(path.join(cacheFolder, 'logs'), { recursive: true })
+  const waiting = options.waiting ? readWaiting(path.join(ledgerFolder, 'waiting.txt')) : []
+  const targets = options.shards.map((shards): Target => {
+    // A program that is not ours (such as redis-server, to try this tool itself) has no shards to set.
+    const ours = options.server.endsWith('.js')
+    return { label: `${shards} ${shards === 1 ? 'shard' : 'shards'}`, shards: ours ? shards : null, server: options.server }
+  })
+
+  const references: UnitReport[] = []
+  if (options.reference) for (const unit of options.units) references.push(await reference(unit, source, options))
+  const reports = new Map<number, UnitReport[]>()
+  for (const [index, shards] of options.shards.entries()) {
+    const target = targets[index] as Target
+    reports.set(shards, await runTarget(target, shards, source, waiting, options))
+  }
+  report(source, options, references, reports)
+}
+
+function readOptions(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      shards: { type: 'string', default: '1,4' },
+      'limit-seconds': { type: 'string', default: '300' },
+      rounds: { type: 'string', default: '5' },
+      server: { type: 'string', default: 'dist/src/cli.js' },
+      check: { type: 'boolean', default: false },
+      update: { type: 'boolean', default: false },
+      'no-waiting': { type: 'boolean', default: false },
+      'no-reference': { type: 'boolean', default: false },
+      json: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`)
+    process.exit(0)
+  }
+  const server = path.resolve(root, values.server)
+  if (!existsSync(server)) throw new Error(`${server} does not exist: run npm run build first`)
+  return {
+    units: positionals.length === 0 ? UNITS_DEFAULT : positionals,
+    shards: values.shards.split(',').map(Number),
+    limitSeconds: Number(values['limit-seconds']),
+    roundsMax: Number(values.rounds),
+    server,
+    check: values.check,
+    update: values.update,
+    waiting: !values['no-waiting'],
+    reference: !values['no-reference'] && !values.check,
+    json: values.json,
+    keep: values.keep,
+  }
+}
+
+/** What redis-server itself gives for a unit. It does not change, so it is run once and kept in the cache. */
+async function reference(unit: string, source: SuiteSource, options: Options): Promise<UnitReport> {
+  const file = path.join(cacheFolder, 'reference', source.version, `${unit.replaceAll('/', '-')}.json`)
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as UnitReport
+  const target: Target = { label: 'redis-server', shards: null, server: '/usr/bin/redis-server' }
+  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] })
+  if (result === undefined) throw new Error(`no result for ${unit}`)
+  mkdirSync(path.dirname(file), { recursive: true })
+  // A reference that was cut short would make every later comparison look better than it is.
+  if (result.aborts.length === 0) writeFileSync(file, JSON.stringify(result, null, 1))
+  return result
+}
+
+async function runTarget(
+  target: Target,
+  shards: number,
+  source: SuiteSource,
+  waiting: readonly WaitingTest[],
+  options: Options,
+): Promise<UnitReport[]> {
+  const tree = makeTree(target, source.folder, path.join(cacheFolder, 'runs'))
+  const reports: UnitReport[] = []
+  try {
+    for (const unit of options.units) {
+      process.stderr.write(`${target.label}: ${unit} `)
+      const expected = readExpectations(expectedFile)[unit]?.[shards]
+      const result = await runUnit({
+        unit,
+        tree,
+        logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${target.label.replace(' ', '-')}.log`),
+        waiting,
+        culprits: options.check ? (expected?.culprits ?? []) : [],
+        limitSeconds: options.limitSeconds,
+        roundsMax: options.roundsMax,
+      })
+      process.stderr.write(`${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`)
+      reports.push(result)
+    }
+  } finally {
+    if (!options.keep) rmSync(tree, { recursive: true, force: true })
+  }
+  return reports
+}
+
+function report(
+  source: SuiteSource,
+  options: Options,
+  references: readonly UnitReport[],
+  reports: ReadonlyMap<number, readonly UnitReport[]>,
+): void {
+  const columns = [...reports.entries()]
+  const head = ['unit', ...(options.reference ? [`redis-server ${source.version}`] : []), ...columns.map(([shards]) => `${shards} shard(s)`)]
+  const figure = (result: UnitReport | undefined): string =>
+    result === undefined
+      ? '-'
+      : `${result.passed.length}/${result.failed.length}/${result.waiting.length}${result.aborts.length > 0 ? '!' : ''}`
+  const rows = options.units.map((unit, index) => [
+    unit,
+    ...(options.reference ? [figure(references[index])] : []),
+    ...columns.map(([, results]) => figure(results[index])),
+  ])
+  const lines = ['', 'passed/failed/waiting, ! = cut short', textTable(head, rows), '']
+
+  let passed = 0
+  let known = 0
+  let waitingCount = 0
+  const worse: string[] = []
+  const expectations = readExpectations(expectedFile)
+  for (const [shards, results] of columns) {
+    for (const [index, result] of results.entries()) {
+      passed += result.passed.length
+      waitingCount += result.waiting.length
+      lines.push(...details(`${result.unit}, ${shards} shard(s)`, result, references[index]))
+      if (options.check) {
+        const comparison = compareUnit(result, expectations[result.unit]?.[shards])
+        worse.push(...comparison.worse.map((text) => `${shards} shard(s): ${text}`))
+        for (const text of comparison.better) lines.push(`better than expected, run with --update: ${text}`)
+        known += result.failed.filter(({ name }) => expectations[result.unit]?.[shards]?.failures[name] !== undefined).length
+      } else {
+        for (const { name, message } of result.failed) worse.push(`${result.unit}: "${name}": ${message}`)
+        for (const abort of result.aborts) worse.push(`${result.unit}: ${abort}`)
+      }
+    }
+    if (options.update) updateExpectations(expectedFile, shards, results)
+  }
+  if (options.check && worse.length > 0) lines.push('', 'Worse than expected:', ...worse.map((text) => `  ${text}`))
+  lines.push('', `redis suite: ${passed} passed, ${worse.length} failed, ${known} known failures, ${waitingCount} waiting`)
+  process.stdout.write(`${lines.join('\n')}\n`)
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ passed, failed: worse.length, known, waiting: waitingCount })}\n`)
+  }
+  if (worse.length > 0 && !options.update) process.exitCode = 1
+}
+
+/** What a unit's row does not say: names and reasons. */
+function details(title: string, result: UnitReport, reference: UnitReport | undefined): string[] {
+  const lines: string[] = []
+  for (const { name, message } of result.failed) {
+    const also = reference?.failed.some((failure) => failure.name === name) === true ? ' (redis-server fails too)' : ''
+    lines.push(`  failed: ${name}${also}\n      ${message}`)
+  }
+  for (const abort of result.aborts) lines.push(`  aborted: ${abort}`)
+  if (reference !== undefined) {
+    const seen = new Set([...result.passed, ...result.failed.map(({ name }) => name), ...result.waiting.map(({ name }) => name)])
+    for (const name of reference.passed) if (!seen.has(name)) lines.push(`  never reached: ${name}`)
+  }
+  const byReason = new Map<string, string[]>()
+  for (const { name, reason } of result.waiting) byReason.set(reason, [...(byReason.get(reason) ?? []), name])
+  for (const [reason, names] of byReason) lines.push(`  waits for ${reason}: ${names.join('; ')}`)
+  return lines.length === 0 ? [] : [title, ...lines]
+}

@@ -1,0 +1,29 @@
+/**
+ * Thread entry of a shard: drains its request ring, does its periodic work in between, and sleeps when there is neither.
+ *
+ * Runs as a worker thread that never returns to its event loop: it blocks in `Atomics.wait`, and hears from the main thread
+ * through its ring only.
+ */
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { assert } from '../src/base/assert.js'
+import { systemClock } from '../src/base/clock.js'
+import { ShardExecutor } from '../src/shard/executor.js'
+import { runShard, type ShardBirth } from '../src/shard/shard-loop.js'
+
+const birth = workerData as ShardBirth
+const port = parentPort as MessagePort
+
+const executor = new ShardExecutor({
+  ...birth,
+  clock: systemClock,
+  takeExternal: () => {
+    const message = receiveMessageOnPort(birth.externals) as { message: SharedArrayBuffer } | undefined
+    assert(message !== undefined, 'a frame outside the ring was announced but is not there')
+    return message.message
+  },
+  events: {
+    slow: (event) => port.postMessage(event),
+  },
+})
+
+runShard(executor, birth.gauges)
