@@ -101,7 +101,14 @@ async function main(): Promise<void> {
       return stall({ own, peers, keysBefore: Math.floor(keysAfter / 5), keysAfter })
     }
     case 'soak':
-      if (!(await soak({ specs: values.shards === undefined ? [1, 2, 4].map((count) => shardkeep(values.server, count)) : specs, seconds: number(values.seconds, 600), seed }))) process.exitCode = 1
+      if (
+        !(await soak({
+          specs: values.shards === undefined ? [1, 2, 4].map((count) => shardkeep(values.server, count)) : specs,
+          seconds: number(values.seconds, 600),
+          seed,
+        }))
+      )
+        process.exitCode = 1
       return
     case 'fuzz':
       if (!(await fuzz({ specs, seconds: number(values.seconds, 60), seed }))) process.exitCode = 1

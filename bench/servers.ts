@@ -43,6 +43,11 @@ export function peerSpec(text: string): ServerSpec {
   return { name, path: path.resolve(file), shards: null }
 }
 
+const folders = new Set<string>()
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A server of this benchmark run, ready to answer. */
 export class RunningServer {
   readonly spec: ServerSpec
@@ -81,7 +86,7 @@ export class RunningServer {
 
   async version(): Promise<string> {
     const client = await RawClient.connect(this.port)
-    const reply = String(await client.call('INFO', 'server'))
+    const reply = String(await client.call('INFO', 'everything'))
     client.close()
     const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(reply)?.[1]
     return field('shardkeep_version') ?? field('redis_version') ?? 'unknown'
@@ -95,6 +100,7 @@ export class RunningServer {
   async stop(): Promise<void> {
     await stopChild(this.#child)
     rmSync(this.#folder, { recursive: true, force: true })
+    folders.delete(this.#folder)
   }
 }
 
@@ -104,6 +110,7 @@ export async function startServer(spec: ServerSpec, extraArgs: readonly string[]
   for (let attempt = 0; attempt < START_ATTEMPTS_MAX; attempt += 1) {
     const port = PORT_MIN + Math.floor(Math.random() * PORT_COUNT)
     const folder = mkdtempSync(path.join(tmpdir(), 'shardkeep-bench-'))
+    folders.add(folder)
     const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
     if (spec.shards !== null) settings.push('--shards', `${spec.shards}`)
     const isScript = spec.path.endsWith('.js')

@@ -19,7 +19,8 @@ export function textTable(head: readonly string[], rows: readonly (readonly Cell
 
 /** A GitHub-flavoured Markdown table, numbers to the right. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
+  const line = (cells: readonly Cell[]): string =>
+    `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`
   const rule = `| ${head.map((_, column) => (column === 0 ? '---' : '---:')).join(' | ')} |`
   return [line(head), rule, ...rows.map(line)].join('\n')
 }

@@ -9,6 +9,7 @@ import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
+import { usedMemoryBytes } from './commands/memory-overhead.js'
 import { shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
 import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
@@ -89,7 +90,7 @@ export class Server implements ServerServices {
       onSlow: (event) => this.#slowOnShard(event),
       onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
     })
-    this.#clients = new ClientTable(systemClock)
+    this.#clients = new ClientTable(systemClock, this.#threads.bell)
     this.#router = new Router(this.#threads.links, this.#clients, databases, randomBytes(4).readUInt32LE(0))
     this.#policy = {
       requiresPassword: false,
@@ -109,6 +110,7 @@ export class Server implements ServerServices {
           log.verbose(`Protocol error (${reason}) from client: id=${connection.session.id} addr=${connection.session.address}`)
         },
         stalled: (connection) => this.#clients.stall(connection),
+        paused: (connection) => this.#clients.pause(connection),
         slow: (connection, spec, durationUs, argv) => this.#noteSlow(spec, durationUs, argv, connection.session),
       },
       () => systemClock.monotonicUs(),
@@ -138,6 +140,7 @@ export class Server implements ServerServices {
       },
       (address, isUnixSocket) => this.#limits.admit(address, isUnixSocket),
       (accepted) => this.#accept(accepted),
+      (message) => this.#log.warning(message),
     )
     await listener.listen()
     this.#listener = listener
@@ -172,7 +175,8 @@ export class Server implements ServerServices {
     this.#rates.connectionsReceived++
     return {
       data: (bytes, length) => clients.receive(connection, bytes, length),
-      closed: () => connection.destroy(),
+      ended: () => connection.endInput(),
+      closing: () => connection.destroy(),
     }
   }
 
@@ -239,7 +243,7 @@ export class Server implements ServerServices {
   }
 
   #usedBytes(shards: readonly ShardStatistics[]): number {
-    return shards.reduce((sum, shard) => sum + shard.usedBytes + shard.heapUsedBytes, process.memoryUsage().heapUsed)
+    return usedMemoryBytes(shards)
   }
 
   #slowOnShard(event: SlowCommand): void {
@@ -285,7 +289,7 @@ export class Server implements ServerServices {
 
   unpauseClients(): void {
     this.#policy.pausedUntilMs = 0
-    this.#clients.wakeStalled()
+    this.#clients.wakePaused()
   }
 
   unblock(_id: number, _withError: boolean): boolean {
@@ -362,7 +366,7 @@ export class Server implements ServerServices {
       this.#log.notice('Save points are configured, but saving to disk is not available yet: nothing was saved.')
     }
     if (this.#cron !== null) clearInterval(this.#cron)
-    await this.#listener?.close()
+    this.#listener?.close()
     for (const connection of [...this.#clients.connections()]) {
       connection.flush()
       connection.destroy()

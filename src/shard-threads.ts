@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
 import { ShardLink } from './router/shard-link.js'
 import type { SlowCommand } from './shard/executor.js'
@@ -13,6 +14,8 @@ import { Gauge, type ShardBirth } from './shard/shard-loop.js'
 
 export interface ShardThreads {
   readonly links: readonly ShardLink[]
+  /** Rings when a shard has replied. */
+  readonly bell: Bell
   /** Bytes in use by keys, values and tables of all shards, as the shards reported last. */
   usedBytes(): number
   /** Ends all threads at once. */
@@ -31,11 +34,12 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   const links: ShardLink[] = []
   const workers: Worker[] = []
   const gauges: Float64Array[] = []
+  const bellMemory = createBellMemory()
   const hashSeed = randomSeed64()
   let ending = false
   for (let shard = 0; shard < options.shardCount; shard++) {
     const requests = createRingMemory(options.ringBytes)
-    const replies = createRingMemory(options.ringBytes)
+    const replies = createRingMemory(options.ringBytes, bellMemory)
     const externals = new MessageChannel()
     const gaugeMemory = new SharedArrayBuffer(Gauge.COUNT * 8)
     const birth: ShardBirth = {
@@ -66,6 +70,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   }
   return {
     links,
+    bell: new Bell(bellMemory),
     usedBytes: () => gauges.reduce((sum, gauge) => sum + (gauge[Gauge.usedBytes] as number), 0),
     terminate: async () => {
       ending = true

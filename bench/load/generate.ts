@@ -4,8 +4,9 @@
  * Runs in the main thread of the benchmark tool. A generator is a process of its own, so that its work, its garbage
  * collector and its waiting for the processor are not mixed with those of the tool.
  */
-import { fileURLToPath } from 'node:url'
+
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { startChild } from '../children.js'
 import type { FillOrder, LoadOrder, LoadReport } from './generator.js'
 

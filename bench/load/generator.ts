@@ -12,7 +12,7 @@ import { performance } from 'node:perf_hooks'
 import process from 'node:process'
 import { Histogram, type LatencySummary } from '../histogram.js'
 import { encodeCommand } from './encode.js'
-import { fillKeys, type FillOptions, keyName, patchNumber } from './fill.js'
+import { type FillOptions, fillKeys, keyName, patchNumber } from './fill.js'
 import { ReplyCounter } from './replies.js'
 
 export interface LoadOrder {
@@ -109,7 +109,10 @@ class Connection {
     socket.on('error', fail)
   }
 
-  static open(port: number, onReply: (connection: Connection, sentMs: number, dueMs: number) => void): Promise<Connection> {
+  static open(
+    port: number,
+    onReply: (connection: Connection, sentMs: number, dueMs: number) => void,
+  ): Promise<Connection> {
     return new Promise((resolve) => {
       const socket = net.connect(port, '127.0.0.1')
       const connection: Connection = new Connection(socket, (sentMs, dueMs) => onReply(connection, sentMs, dueMs))
@@ -194,7 +197,8 @@ async function openLoop(order: LoadOrder): Promise<LoadReport> {
       const dueTicks = Math.min(ticks, Math.floor((performance.now() - startMs) / TICK_MS))
       for (; tick < dueTicks; tick += 1) {
         const dueMs = startMs + (tick + 1) * TICK_MS
-        for (; sent < (tick + 1) * perTick; sent += 1) connections[sent % connections.length]?.send(commands.next(), dueMs)
+        for (; sent < (tick + 1) * perTick; sent += 1)
+          connections[sent % connections.length]?.send(commands.next(), dueMs)
       }
       if (tick === ticks) resolve()
       else setTimeout(onTimer, TICK_MS)
@@ -207,10 +211,20 @@ async function openLoop(order: LoadOrder): Promise<LoadReport> {
   return report(connections, replies / order.seconds, latency, fromSchedule)
 }
 
-function report(connections: readonly Connection[], opsPerSecond: number, latency: Histogram, fromSchedule: Histogram): LoadReport {
+function report(
+  connections: readonly Connection[],
+  opsPerSecond: number,
+  latency: Histogram,
+  fromSchedule: Histogram,
+): LoadReport {
   const errors = connections.reduce((sum, connection) => sum + connection.errors, 0)
   for (const connection of connections) connection.socket.destroy()
-  return { opsPerSecond: Math.round(opsPerSecond), latency: latency.summary(), fromSchedule: fromSchedule.summary(), errors }
+  return {
+    opsPerSecond: Math.round(opsPerSecond),
+    latency: latency.summary(),
+    fromSchedule: fromSchedule.summary(),
+    errors,
+  }
 }
 
 const order = JSON.parse(process.argv[2] ?? '{}') as LoadOrder | FillOrder

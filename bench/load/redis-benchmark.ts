@@ -47,8 +47,13 @@ export function runRedisBenchmark(load: BenchmarkLoad): Promise<BenchmarkFigures
 export function parseFigures(text: string): BenchmarkFigures {
   if (/^Error from server/m.test(text)) throw new Error(`the server refused the load: ${text.slice(0, 300)}`)
   const ops = /throughput summary: ([\d.]+) requests per second/.exec(text)?.[1]
-  const latency = /avg\s+min\s+p50\s+p95\s+p99\s+max\s+((?:[\d.]+\s+){6})/.exec(text)?.[1]?.trim().split(/\s+/).map(Number)
-  if (ops === undefined || latency === undefined) throw new Error(`unexpected output of redis-benchmark: ${text.slice(-500)}`)
+  const latency = /avg\s+min\s+p50\s+p95\s+p99\s+max\s+((?:[\d.]+\s+){6})/
+    .exec(text)?.[1]
+    ?.trim()
+    .split(/\s+/)
+    .map(Number)
+  if (ops === undefined || latency === undefined)
+    throw new Error(`unexpected output of redis-benchmark: ${text.slice(-500)}`)
   // Lines such as "99.902% <= 1.231 milliseconds (cumulative count 99902)"; the first one at or above 99.9 % counts.
   let p999Ms = Number.NaN
   for (const match of text.matchAll(/^([\d.]+)% <= ([\d.]+) milliseconds/gm)) {

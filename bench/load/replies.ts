@@ -40,7 +40,8 @@ export class ReplyReader {
 
   /** The next complete reply, or undefined when there is none yet. Throws on bytes that are not RESP. */
   take(): Reply | undefined {
-    if (this.#waitingBytes > 0 && this.#buffer.length - this.#position + this.#waitingBytes >= this.#bytesWanted) this.#join()
+    if (this.#waitingBytes > 0 && this.#buffer.length - this.#position + this.#waitingBytes >= this.#bytesWanted)
+      this.#join()
     if (this.#position === this.#buffer.length) return undefined
     const start = this.#position
     const reply = this.#read()
@@ -51,7 +52,10 @@ export class ReplyReader {
 
   #join(): void {
     const rest = this.#buffer.subarray(this.#position)
-    this.#buffer = rest.length === 0 && this.#waiting.length === 1 ? (this.#waiting[0] as Buffer) : Buffer.concat([rest, ...this.#waiting])
+    this.#buffer =
+      rest.length === 0 && this.#waiting.length === 1
+        ? (this.#waiting[0] as Buffer)
+        : Buffer.concat([rest, ...this.#waiting])
     this.#position = 0
     this.#waiting = []
     this.#waitingBytes = 0

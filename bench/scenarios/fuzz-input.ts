@@ -19,16 +19,23 @@ const FORBIDDEN = new Set(
   latency slowlog monitor`.split(/\s+/),
 )
 
-const COMMANDS_FALLBACK = `get set del mget mset msetnx append strlen incr incrby incrbyfloat decr decrby getrange setrange getset
+const COMMANDS_FALLBACK =
+  `get set del mget mset msetnx append strlen incr incrby incrbyfloat decr decrby getrange setrange getset
   getex getdel setex psetex setnx substr lcs setbit getbit bitcount bitop bitpos bitfield exists expire pexpire expireat
   pexpireat ttl pttl expiretime pexpiretime persist type rename renamenx copy move scan keys randomkey object touch unlink
   dump restore sort multi exec discard watch unwatch select echo ping hello auth reset quit info command dbsize time
   memory subscribe unsubscribe publish psubscribe wait lolwut lpush rpush lpop lrange sadd smembers hset hget zadd
   zrange xadd xread pfadd geoadd`.split(/\s+/)
 
-const WORDS: readonly string[] = 'EX PX EXAT PXAT NX XX GT LT GET KEEPTTL PERSIST COUNT MATCH TYPE LIMIT BY STORE DB REPLACE IDX LEN WITHMATCHLEN ENCODING HELP REFCOUNT AND OR NOT * ? a*b [a-z'.split(' ')
+const WORDS: readonly string[] =
+  'EX PX EXAT PXAT NX XX GT LT GET KEEPTTL PERSIST COUNT MATCH TYPE LIMIT BY STORE DB REPLACE IDX LEN WITHMATCHLEN ENCODING HELP REFCOUNT AND OR NOT * ? a*b [a-z'.split(
+    ' ',
+  )
 /** No number between a million and 2^32: SETRANGE and SETBIT would rightly take memory for it. */
-const NUMBERS: readonly string[] = '0 1 -1 2 5 100 1000 65536 -65536 4294967296 9223372036854775807 -9223372036854775808 9223372036854775808 18446744073709551616 1e400 nan inf -inf 0x10 1.5 -0 +1 01'.split(' ').concat(' 1', '1 ', '')
+const NUMBERS: readonly string[] =
+  '0 1 -1 2 5 100 1000 65536 -65536 4294967296 9223372036854775807 -9223372036854775808 9223372036854775808 18446744073709551616 1e400 nan inf -inf 0x10 1.5 -0 +1 01'
+    .split(' ')
+    .concat(' 1', '1 ', '')
 const PROTOCOL_BYTES = '*$:+-\r\n\r\n0123456789 abcGETSET"\'\\x\0'
 
 const INPUT_BYTES_MAX = 4_000
@@ -82,14 +89,38 @@ export class FuzzInput {
 
   /** Headers that promise what never comes, or what cannot be. */
   #lengths(): Buffer {
-    const count = this.#random.pick(['-1', '0', '1', '3', '1048576', '1048577', '2147483648', '99999999999999999999', '', '1a'])
-    const length = this.#random.pick(['-1', '0', '3', '1000000', '536870912', '536870913', '4294967296', '-9223372036854775808', '', 'x'])
+    const count = this.#random.pick([
+      '-1',
+      '0',
+      '1',
+      '3',
+      '1048576',
+      '1048577',
+      '2147483648',
+      '99999999999999999999',
+      '',
+      '1a',
+    ])
+    const length = this.#random.pick([
+      '-1',
+      '0',
+      '3',
+      '1000000',
+      '536870912',
+      '536870913',
+      '4294967296',
+      '-9223372036854775808',
+      '',
+      'x',
+    ])
     return Buffer.from(`*${count}\r\n$${length}\r\nabc\r\n`, 'latin1')
   }
 
   #inline(): Buffer {
     const words = Array.from({ length: 1 + this.#random.below(5) }, () => String(this.#argument()).slice(0, 200))
-    const quoted = words.map((word) => this.#random.pick([word, `"${word}"`, `'${word}'`, `"${word}`, `${word}\\`, `"\\x${word}"`]))
+    const quoted = words.map((word) =>
+      this.#random.pick([word, `"${word}"`, `'${word}'`, `"${word}`, `${word}\\`, `"\\x${word}"`]),
+    )
     return Buffer.from(`${[this.#random.pick(this.#commands), ...quoted].join(' ')}\r\n`, 'latin1')
   }
 
@@ -98,7 +129,10 @@ export class FuzzInput {
       Array.from({ length: 1 + this.#random.below(PIPELINE_MAX) }, () => {
         const count = this.#random.oneIn(20) ? this.#random.below(200) : this.#random.below(6)
         const name = this.#random.pick(this.#commands)
-        return encodeCommand([this.#random.oneIn(2) ? name : name.toUpperCase(), ...Array.from({ length: count }, () => this.#argument())])
+        return encodeCommand([
+          this.#random.oneIn(2) ? name : name.toUpperCase(),
+          ...Array.from({ length: count }, () => this.#argument()),
+        ])
       }),
     )
   }
@@ -109,7 +143,9 @@ export class FuzzInput {
     if (kind <= 6) return this.#random.pick(NUMBERS)
     if (kind === 7) return this.#random.pick(WORDS)
     if (kind === 8) return this.#random.bytes(this.#random.below(40))
-    return this.#random.oneIn(10) ? this.#random.bytes(this.#random.below(20_000)) : String(this.#random.below(1_000_000))
+    return this.#random.oneIn(10)
+      ? this.#random.bytes(this.#random.below(20_000))
+      : String(this.#random.below(1_000_000))
   }
 
   #mutate(input: Buffer): Buffer {

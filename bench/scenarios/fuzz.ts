@@ -55,7 +55,10 @@ async function fuzzOne(spec: ServerSpec, options: FuzzOptions): Promise<boolean>
     ['clean-up', cleanUp(server, endMs)],
   ]
   for (let index = 0; index < ATTACKERS; index += 1) {
-    actors.push([`attacker ${index}`, attack(server, new FuzzInput(new Random(random.next()), commands), endMs, counts)])
+    actors.push([
+      `attacker ${index}`,
+      attack(server, new FuzzInput(new Random(random.next()), commands), endMs, counts),
+    ])
   }
   const failures = await joinActors(actors, endMs)
   watch.stop()
@@ -63,8 +66,12 @@ async function fuzzOne(spec: ServerSpec, options: FuzzOptions): Promise<boolean>
   if (!server.alive) failures.push(`the server has ended:\n${server.logTail()}`)
   if (!watch.memoryIsFlat()) failures.push('memory grows')
   const shards = spec.shards === null ? '' : ` with ${spec.shards} shards`
-  process.stdout.write(`${spec.name}${shards}: ${counts.inputs} inputs over ${counts.connections} connections, ${counts.closedByServer} closed by the server\n`)
-  process.stdout.write(`  ${model.checked} answers checked, longest wait ${watch.waitedMaxMs.toFixed(0)} ms; ${watch.memoryReport()}\n`)
+  process.stdout.write(
+    `${spec.name}${shards}: ${counts.inputs} inputs over ${counts.connections} connections, ${counts.closedByServer} closed by the server\n`,
+  )
+  process.stdout.write(
+    `  ${model.checked} answers checked, longest wait ${watch.waitedMaxMs.toFixed(0)} ms; ${watch.memoryReport()}\n`,
+  )
   for (const failure of failures) process.stdout.write(`  FAILED ${failure}\n`)
   await server.stop()
   return failures.length === 0
@@ -89,7 +96,11 @@ async function cleanUp(server: RunningServer, endMs: number): Promise<void> {
   const client = await RawClient.connect(server.port)
   while (performance.now() < endMs) {
     await delay(500)
-    for (const db of [0, 1]) await client.pipeline([['SELECT', db], ['DEL', ...FUZZ_KEYS]])
+    for (const db of [0, 1])
+      await client.pipeline([
+        ['SELECT', db],
+        ['DEL', ...FUZZ_KEYS],
+      ])
   }
   client.close()
 }

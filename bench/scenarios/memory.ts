@@ -4,8 +4,8 @@
  * Runs in the main thread of the benchmark tool. Resident memory is taken from the kernel, not from what a server says.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { fillKeys } from '../load/fill.js'
 import { RawClient } from '../load/client.js'
+import { fillKeys } from '../load/fill.js'
 import { type Figures, record } from '../results.js'
 import { type ServerSpec, startServer } from '../servers.js'
 import { textTable } from '../table.js'
@@ -30,13 +30,28 @@ export async function memory(options: MemoryOptions): Promise<void> {
   const measured: Figures[] = []
   for (const spec of [options.own, ...options.peers]) measured.push(await measure(spec, options))
   const megabytes = (bytes: number | null | undefined): string => (bytes == null ? '-' : (bytes / 2 ** 20).toFixed(1))
-  const rows = measured.map((one) => [one.name, one.version, (one.bytesPerKey ?? 0).toFixed(1), megabytes(one.heapGrowthBytes)])
-  process.stdout.write(`${options.keys} keys of 16 bytes with values of ${VALUE_BYTES} bytes; heap growth at ${options.heapKeys} keys\n`)
+  const rows = measured.map((one) => [
+    one.name,
+    one.version,
+    (one.bytesPerKey ?? 0).toFixed(1),
+    megabytes(one.heapGrowthBytes),
+  ])
+  process.stdout.write(
+    `${options.keys} keys of 16 bytes with values of ${VALUE_BYTES} bytes; heap growth at ${options.heapKeys} keys\n`,
+  )
   process.stdout.write(`${textTable(['server', 'version', 'RSS bytes/key', 'V8 heap growth MiB'], rows)}\n`)
   const [own, ...others] = measured as [Figures, ...Figures[]]
   for (const peer of others) {
     const ratio = Number(((own.bytesPerKey ?? Number.NaN) / (peer.bytesPerKey ?? Number.NaN)).toFixed(4))
-    record({ scenario: 'memory', shards: options.own.shards ?? 0, keys: options.keys, valueBytes: VALUE_BYTES, own, peer, ratio })
+    record({
+      scenario: 'memory',
+      shards: options.own.shards ?? 0,
+      keys: options.keys,
+      valueBytes: VALUE_BYTES,
+      own,
+      peer,
+      ratio,
+    })
   }
 }
 
@@ -56,7 +71,12 @@ async function measure(spec: ServerSpec, options: MemoryOptions): Promise<Figure
     await delay(SETTLE_MS)
     const bytesPerKey = (server.residentBytes() - before) / options.keys
     if (Number.isNaN(heapBefore)) return { name: spec.name, version, bytesPerKey, heapGrowthBytes: null }
-    await fillKeys({ port: server.port, from: WARM_UP_KEYS + options.keys, to: WARM_UP_KEYS + options.heapKeys, valueBytes: VALUE_BYTES })
+    await fillKeys({
+      port: server.port,
+      from: WARM_UP_KEYS + options.keys,
+      to: WARM_UP_KEYS + options.heapKeys,
+      valueBytes: VALUE_BYTES,
+    })
     await delay(SETTLE_MS)
     const heapGrowthBytes = (await server.infoNumber('shardkeep_v8_heap_used')) - heapBefore
     return { name: spec.name, version, bytesPerKey, heapGrowthBytes }

@@ -4,8 +4,9 @@
  * Runs in the checking scenarios. Invariant: nobody else touches keys below the session's prefix, so a plain map is a
  * complete model of them, and the expected replies are known before the commands are sent.
  */
-import type { Argument } from '../load/encode.js'
+
 import type { RawClient } from '../load/client.js'
+import type { Argument } from '../load/encode.js'
 import type { Reply } from '../load/replies.js'
 import type { Random } from '../random.js'
 import { sameReply } from './verify.js'
@@ -172,7 +173,10 @@ export class ModelSession {
 }
 
 function describe(command: readonly Argument[]): string {
-  return command.slice(0, 4).map((part) => String(part).slice(0, 40)).join(' ')
+  return command
+    .slice(0, 4)
+    .map((part) => String(part).slice(0, 40))
+    .join(' ')
 }
 
 function show(reply: Reply): string {

@@ -5,11 +5,12 @@
  * against a model, others check that commands over several shards are atomic, slow readers and short-lived connections
  * get in their way, and a watch sees to it that no command waits for a second.
  */
+
+import net from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import net from 'node:net'
-import { encodeCommand } from '../load/encode.js'
 import { RawClient } from '../load/client.js'
+import { encodeCommand } from '../load/encode.js'
 import { type Reply, ReplyReader } from '../load/replies.js'
 import { Random } from '../random.js'
 import { type RunningServer, type ServerSpec, startServer } from '../servers.js'
@@ -50,7 +51,13 @@ export async function soak(options: SoakOptions): Promise<boolean> {
 async function soakOne(spec: ServerSpec, options: SoakOptions): Promise<boolean> {
   const server = await startServer(spec)
   const watch = new Watch(server, WAIT_MS_MAX)
-  const run: Soak = { server, watch, endMs: performance.now() + options.seconds * 1000, random: new Random(options.seed), checked: 0 }
+  const run: Soak = {
+    server,
+    watch,
+    endMs: performance.now() + options.seconds * 1000,
+    random: new Random(options.seed),
+    checked: 0,
+  }
   const actors: Actor[] = []
   for (let index = 0; index < SESSIONS; index += 1) actors.push([`session ${index}`, session(run, index)])
   for (let index = 0; index < 2; index += 1) actors.push([`shared writer ${index}`, sharedWriter(run, index)])
@@ -61,7 +68,9 @@ async function soakOne(spec: ServerSpec, options: SoakOptions): Promise<boolean>
   failures.push(...watch.unanswered)
   if (!server.alive) failures.push(`the server has ended:\n${server.logTail()}`)
   const shards = spec.shards === null ? '' : ` with ${spec.shards} shards`
-  process.stdout.write(`${spec.name}${shards}: ${run.checked} answers checked, longest wait ${watch.waitedMaxMs.toFixed(0)} ms\n`)
+  process.stdout.write(
+    `${spec.name}${shards}: ${run.checked} answers checked, longest wait ${watch.waitedMaxMs.toFixed(0)} ms\n`,
+  )
   process.stdout.write(`  ${watch.memoryReport()}\n`)
   for (const failure of failures) process.stdout.write(`  FAILED ${failure}\n`)
   await server.stop()
@@ -143,7 +152,9 @@ async function slowReader(run: Soak): Promise<void> {
     let received = 0
     await new Promise<void>((resolve, reject) => {
       socket.on('error', reject)
-      socket.on('close', () => (received === BIG_REPLIES ? resolve() : reject(new Error('closed before everything was read'))))
+      socket.on('close', () =>
+        received === BIG_REPLIES ? resolve() : reject(new Error('closed before everything was read')),
+      )
       socket.on('data', (chunk) => {
         reader.feed(chunk)
         for (let reply = reader.take(); reply !== undefined; reply = reader.take()) {

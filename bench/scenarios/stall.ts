@@ -45,7 +45,9 @@ export async function stall(options: StallOptions): Promise<void> {
     cell(figures.maxMs),
     pings,
   ])
-  process.stdout.write(`PING every millisecond while the keyspace grows from ${options.keysBefore} to ${options.keysAfter}; milliseconds\n`)
+  process.stdout.write(
+    `PING every millisecond while the keyspace grows from ${options.keysBefore} to ${options.keysAfter}; milliseconds\n`,
+  )
   process.stdout.write(`${textTable(['server', 'version', 'idle max', 'p50', 'p99', 'p99.9', 'max', 'PINGs'], rows)}\n`)
   const [own, ...others] = sides.map(({ figures }) => figures) as [Figures, ...Figures[]]
   for (const peer of others) {
@@ -67,7 +69,8 @@ export async function stall(options: StallOptions): Promise<void> {
 async function measure(spec: ServerSpec, options: StallOptions): Promise<Stall> {
   const server = await startServer(spec)
   try {
-    const fill = (from: number, to: number): Promise<number> => generateFill({ port: server.port, from, to, valueBytes: VALUE_BYTES })
+    const fill = (from: number, to: number): Promise<number> =>
+      generateFill({ port: server.port, from, to, valueBytes: VALUE_BYTES })
     await fill(0, options.keysBefore)
     const idle = await generateLoad(pings(server.port, IDLE_SECONDS))
     const reports: LoadReport[] = []
@@ -81,7 +84,8 @@ async function measure(spec: ServerSpec, options: StallOptions): Promise<Stall> 
       keysPerSecond = (to - from) / seconds
       reports.push(report)
     }
-    const worst = (field: 'p50Ms' | 'p99Ms' | 'p999Ms' | 'maxMs'): number => Math.max(...reports.map((report) => report.fromSchedule[field]))
+    const worst = (field: 'p50Ms' | 'p99Ms' | 'p999Ms' | 'maxMs'): number =>
+      Math.max(...reports.map((report) => report.fromSchedule[field]))
     const figures: Figures = {
       name: spec.name,
       version: await server.version(),

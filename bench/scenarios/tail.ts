@@ -77,7 +77,8 @@ function order(server: RunningServer, options: TailOptions, turn: number): LoadO
 
 /** Medians over the turns; for the maximum the worst turn, because one long pause is what it is there to show. */
 function combine(turns: readonly Figures[]): Figures {
-  const pick = (field: 'opsPerSecond' | 'p50Ms' | 'p99Ms' | 'p999Ms'): number => median(turns.map((turn) => turn[field] ?? Number.NaN))
+  const pick = (field: 'opsPerSecond' | 'p50Ms' | 'p99Ms' | 'p999Ms'): number =>
+    median(turns.map((turn) => turn[field] ?? Number.NaN))
   return {
     name: turns[0]?.name ?? '',
     version: turns[0]?.version ?? '',
@@ -91,7 +92,15 @@ function combine(turns: readonly Figures[]): Figures {
 
 function reportTail(options: TailOptions, sides: readonly Figures[]): void {
   const cell = (value: number | undefined): string => (value ?? Number.NaN).toFixed(2)
-  const rows = sides.map((side) => [side.name, side.version, side.opsPerSecond ?? 0, cell(side.p50Ms), cell(side.p99Ms), cell(side.p999Ms), cell(side.maxMs)])
+  const rows = sides.map((side) => [
+    side.name,
+    side.version,
+    side.opsPerSecond ?? 0,
+    cell(side.p50Ms),
+    cell(side.p99Ms),
+    cell(side.p999Ms),
+    cell(side.maxMs),
+  ])
   const loop = options.ratePerSecond > 0 ? `open loop, ${options.ratePerSecond}/s` : 'closed loop'
   process.stdout.write(`${options.keys} keys, ${options.clients} connections, GET and SET, ${loop}; milliseconds\n`)
   process.stdout.write(`${textTable(['server', 'version', 'ops/s', 'p50', 'p99', 'p99.9', 'max'], rows)}\n`)

@@ -5,7 +5,7 @@
  * up for the whole run and take short turns, because the speed of a shared machine drifts by more than what is to be
  * seen; a ratio is only taken between adjacent turns, and the median of those is reported.
  */
-import { runRedisBenchmark, type BenchmarkFigures, type BenchmarkLoad } from '../load/redis-benchmark.js'
+import { type BenchmarkFigures, type BenchmarkLoad, runRedisBenchmark } from '../load/redis-benchmark.js'
 import { record } from '../results.js'
 import { type RunningServer, type ServerSpec, startServer } from '../servers.js'
 import { geometricMean, median } from '../statistics.js'
@@ -71,7 +71,11 @@ export async function throughput(options: ThroughputOptions): Promise<void> {
   }
 }
 
-async function takeTurns(series: readonly Series[], load: Omit<BenchmarkLoad, 'port' | 'requests'>, options: ThroughputOptions): Promise<void> {
+async function takeTurns(
+  series: readonly Series[],
+  load: Omit<BenchmarkLoad, 'port' | 'requests'>,
+  options: ThroughputOptions,
+): Promise<void> {
   const turn = (one: Series, requests: number): Promise<BenchmarkFigures> =>
     runRedisBenchmark({ ...load, port: one.server.port, requests })
   const warmUp = options.quick ? WARM_UP_REQUESTS : WARM_UP_REQUESTS * Math.min(load.pipeline, 16)
@@ -91,7 +95,12 @@ function ratioOf(own: Series, other: Series): number {
 
 function figures(series: Series): BenchmarkFigures {
   const pick = (field: keyof BenchmarkFigures): number => median(series.turns.map((turn) => turn[field]))
-  return { opsPerSecond: Math.round(pick('opsPerSecond')), p50Ms: pick('p50Ms'), p99Ms: pick('p99Ms'), p999Ms: pick('p999Ms') }
+  return {
+    opsPerSecond: Math.round(pick('opsPerSecond')),
+    p50Ms: pick('p50Ms'),
+    p99Ms: pick('p99Ms'),
+    p999Ms: pick('p999Ms'),
+  }
 }
 
 function cells(series: Series): Array<string | number> {
@@ -99,7 +108,13 @@ function cells(series: Series): Array<string | number> {
   return [opsPerSecond, p50Ms.toFixed(2), p99Ms.toFixed(2), p999Ms.toFixed(2)]
 }
 
-function recordPair(own: Series, other: Series, ratio: number, load: Omit<BenchmarkLoad, 'port' | 'requests'>, options: ThroughputOptions): void {
+function recordPair(
+  own: Series,
+  other: Series,
+  ratio: number,
+  load: Omit<BenchmarkLoad, 'port' | 'requests'>,
+  options: ThroughputOptions,
+): void {
   const side = (series: Series) => ({ name: series.server.spec.name, version: series.version, ...figures(series) })
   record({
     scenario: 'throughput',

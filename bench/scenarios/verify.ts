@@ -4,8 +4,9 @@
  *
  * Runs in the main thread of the benchmark tool.
  */
-import type { Argument } from '../load/encode.js'
+
 import { RawClient } from '../load/client.js'
+import type { Argument } from '../load/encode.js'
 import type { Reply } from '../load/replies.js'
 import type { RunningServer } from '../servers.js'
 
@@ -20,7 +21,10 @@ const QUESTIONS: readonly Question[] = [
   [['GET', 'a'], Buffer.from('1')],
   [['INCR', 'a'], 2],
   [['MSET', 'x', 'X', 'y', 'Y', 'z', 'Z'], 'OK'],
-  [['MGET', 'x', 'none', 'z'], [Buffer.from('X'), null, Buffer.from('Z')]],
+  [
+    ['MGET', 'x', 'none', 'z'],
+    [Buffer.from('X'), null, Buffer.from('Z')],
+  ],
   [['SET', 'big', BIG], 'OK'],
   [['GET', 'big'], BIG],
   [['DEL', 'x', 'y', 'none'], 2],
@@ -49,13 +53,15 @@ export async function verifyAnswers(server: RunningServer): Promise<void> {
 
 function check(server: RunningServer, command: readonly Argument[], expected: Reply, actual: Reply): void {
   if (sameReply(expected, actual)) return
-  const show = (reply: Reply): string => JSON.stringify(reply instanceof Buffer ? reply.toString('latin1') : reply).slice(0, 200)
+  const show = (reply: Reply): string =>
+    JSON.stringify(reply instanceof Buffer ? reply.toString('latin1') : reply).slice(0, 200)
   throw new Error(`${server.spec.name} answered ${show(actual)} to ${String(command[0])}, not ${show(expected)}`)
 }
 
 /** Whether two replies are the same, byte for byte. */
 export function sameReply(a: Reply, b: Reply): boolean {
   if (Buffer.isBuffer(a)) return Buffer.isBuffer(b) && a.equals(b)
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameReply(item, b[index] as Reply))
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameReply(item, b[index] as Reply))
   return a === b
 }

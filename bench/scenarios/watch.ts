@@ -56,7 +56,10 @@ export class Watch {
   constructor(server: RunningServer, limitMs: number) {
     this.#server = server
     this.#limitMs = limitMs
-    this.#timers.push(setInterval(() => this.#check(), CHECK_MS), setInterval(() => void this.#sample(), SAMPLE_MS))
+    this.#timers.push(
+      setInterval(() => this.#check(), CHECK_MS),
+      setInterval(() => void this.#sample(), SAMPLE_MS),
+    )
   }
 
   add(client: RawClient, name: string): void {
@@ -75,7 +78,8 @@ export class Watch {
   memoryIsFlat(): boolean {
     const quarter = Math.floor(this.#samples.length / 4)
     if (quarter < 2) return true
-    const of = (part: number): number => median(this.#samples.slice(part * quarter, (part + 1) * quarter).map((sample) => sample.residentBytes))
+    const of = (part: number): number =>
+      median(this.#samples.slice(part * quarter, (part + 1) * quarter).map((sample) => sample.residentBytes))
     const growth = of(3) - of(1)
     return growth < GROWTH_BYTES_ALLOWED || growth < of(1) * GROWTH_SHARE_ALLOWED
   }
@@ -87,7 +91,7 @@ export class Watch {
     const last = steady.at(-1)
     if (first === undefined || last === undefined) return 'memory: too short a run'
     const rise = (pick: (sample: Sample) => number): string =>
-      ((slope(steady.map((sample) => [sample.seconds / 60, pick(sample)] as const)) / 2 ** 20) || 0).toFixed(2)
+      (slope(steady.map((sample) => [sample.seconds / 60, pick(sample)] as const)) / 2 ** 20 || 0).toFixed(2)
     const size = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
     const resident = `RSS ${size(first.residentBytes)} -> ${size(last.residentBytes)} MiB, ${rise((sample) => sample.residentBytes)} MiB/min`
     if (Number.isNaN(last.heapBytes)) return resident
@@ -102,7 +106,9 @@ export class Watch {
       const waitedMs = client.waitingMs() - lateMs
       if (waitedMs > this.waitedMaxMs) this.waitedMaxMs = waitedMs
       if (waitedMs > this.#limitMs) {
-        this.unanswered.push(`${name}: no answer for ${Math.round(waitedMs)} ms at second ${Math.round((nowMs - this.#startMs) / 1000)}`)
+        this.unanswered.push(
+          `${name}: no answer for ${Math.round(waitedMs)} ms at second ${Math.round((nowMs - this.#startMs) / 1000)}`,
+        )
         // One line for each wait, not one for each check of it.
         this.#clients.delete(client)
       }

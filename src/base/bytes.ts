@@ -154,3 +154,23 @@ export function writeAscii(buffer: Uint8Array, offset: number, text: string): nu
   for (let i = 0; i < text.length; i++) buffer[offset + i] = text.charCodeAt(i);
   return text.length;
 }
+
+/** A copy of a range. (`slice` would do for a Uint8Array, but on a Buffer it makes a view of the same memory.) */
+export function copyOf(buffer: Uint8Array, offset: number, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  copy.set(buffer.subarray(offset, offset + length));
+  return copy;
+}
+
+/** The parts one behind the other. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}

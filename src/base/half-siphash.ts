@@ -10,11 +10,11 @@
  * from aligned words whose last, incomplete word is filled up with zero bytes.
  */
 
-const INITIAL_V2 = 0x6c796765;
-const INITIAL_V3 = 0x74656462;
+const INITIAL_V2 = 0x6c796765
+const INITIAL_V3 = 0x74656462
 
 /** How many words `halfSipHash` leaves in `gathered`; longer inputs overwrite it from its start. */
-export const GATHERED_WORDS = 64;
+export const GATHERED_WORDS = 64
 
 /**
  * Hashes `length` bytes of `buffer` from `offset`, which needs no alignment.
@@ -33,79 +33,73 @@ export function halfSipHash(
   key1: number,
   gathered: Int32Array,
 ): number {
-  let v0 = key0 | 0;
-  let v1 = key1 | 0;
-  let v2 = INITIAL_V2 ^ key0;
-  let v3 = INITIAL_V3 ^ key1;
-  const fullWords = length >>> 2;
+  let v0 = key0 | 0
+  let v1 = key1 | 0
+  let v2 = INITIAL_V2 ^ key0
+  let v3 = INITIAL_V3 ^ key1
+  const fullWords = length >>> 2
   // One loop for all rounds: the full words, the last word with the length in its top byte, then three empty ones.
-  const rounds = fullWords + 4;
-  let at = offset;
+  const rounds = fullWords + 4
+  let at = offset
   for (let i = 0; i < rounds; i++) {
-    let word = 0;
+    let word = 0
     if (i < fullWords) {
-      word = buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24);
-      gathered[i & (GATHERED_WORDS - 1)] = word;
-      at += 4;
+      word = buffer[at]! | (buffer[at + 1]! << 8) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 24)
+      gathered[i & (GATHERED_WORDS - 1)] = word
+      at += 4
     } else if (i === fullWords) {
-      const rest = length & 3;
+      const rest = length & 3
       if (rest > 0) {
-        word = buffer[at]!;
-        if (rest > 1) word |= buffer[at + 1]! << 8;
-        if (rest > 2) word |= buffer[at + 2]! << 16;
-        gathered[i & (GATHERED_WORDS - 1)] = word;
+        word = buffer[at]!
+        if (rest > 1) word |= buffer[at + 1]! << 8
+        if (rest > 2) word |= buffer[at + 2]! << 16
+        gathered[i & (GATHERED_WORDS - 1)] = word
       }
-      word |= length << 24;
+      word |= length << 24
     } else if (i === fullWords + 1) {
-      v2 ^= 0xff;
+      v2 ^= 0xff
     }
-    v3 ^= word;
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-    v0 ^= word;
+    v3 ^= word
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+    v0 ^= word
   }
-  return v1 ^ v3;
+  return v1 ^ v3
 }
 
 /** The same hash of `length` bytes that lie in `words` from index `at`, the last word filled up with zero bytes. */
-export function halfSipHashOfWords(
-  words: Int32Array,
-  at: number,
-  length: number,
-  key0: number,
-  key1: number,
-): number {
-  let v0 = key0 | 0;
-  let v1 = key1 | 0;
-  let v2 = INITIAL_V2 ^ key0;
-  let v3 = INITIAL_V3 ^ key1;
-  const fullWords = length >>> 2;
-  const rounds = fullWords + 4;
+export function halfSipHashOfWords(words: Int32Array, at: number, length: number, key0: number, key1: number): number {
+  let v0 = key0 | 0
+  let v1 = key1 | 0
+  let v2 = INITIAL_V2 ^ key0
+  let v3 = INITIAL_V3 ^ key1
+  const fullWords = length >>> 2
+  const rounds = fullWords + 4
   for (let i = 0; i < rounds; i++) {
-    let word = 0;
-    if (i < fullWords) word = words[at + i]!;
-    else if (i === fullWords) word = ((length & 3) === 0 ? 0 : words[at + i]!) | (length << 24);
-    else if (i === fullWords + 1) v2 ^= 0xff;
-    v3 ^= word;
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-    v0 ^= word;
+    let word = 0
+    if (i < fullWords) word = words[at + i]!
+    else if (i === fullWords) word = ((length & 3) === 0 ? 0 : words[at + i]!) | (length << 24)
+    else if (i === fullWords + 1) v2 ^= 0xff
+    v3 ^= word
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+    v0 ^= word
   }
-  return v1 ^ v3;
+  return v1 ^ v3
 }

@@ -21,8 +21,11 @@ export const PROTO_INLINE_BYTES_MAX = 64 * 1024;
  */
 export const PROTO_BIG_ARGUMENT_BYTES = 32 * 1024;
 
-/** The most arguments a request may announce. Redis 7 raised the former 1024 * 1024 to the greatest int. */
-export const PROTO_ARGUMENTS_MAX = 2147483647;
+/**
+ * The most arguments a request may announce: request frames count them in 24 bits. Redis had 1024 * 1024 until it raised
+ * that to the greatest int in version 7.
+ */
+export const PROTO_ARGUMENTS_MAX = 0x00ffffff;
 
 /**
  * How many arguments and how long an argument a client may send before it has authenticated: enough for AUTH and HELLO,

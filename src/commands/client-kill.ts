@@ -5,8 +5,8 @@
  */
 import { encodeError, errors } from '../resp/errors.js'
 import { userExists } from './acl.js'
-import { clientTypeOf, typeOfSession, unknownClientType } from './client-list.js'
 import type { ClientType } from './client-list.js'
+import { clientTypeOf, typeOfSession, unknownClientType } from './client-list.js'
 import type { MainCall } from './main-call.js'
 import type { SessionView } from './server-services.js'
 

@@ -10,9 +10,26 @@ import type { ArgumentSpec, CommandFlag, CommandSpec, KeySpec } from './spec.js'
 
 /** Flags that COMMAND INFO shows, in its order. Redis keeps the others to itself. */
 const SHOWN_FLAGS: readonly CommandFlag[] = [
-  'write', 'readonly', 'denyoom', 'module', 'admin', 'pubsub', 'noscript', 'blocking', 'loading', 'stale',
-  'skip_monitor', 'skip_slowlog', 'asking', 'fast', 'no_auth', 'no_mandatory_keys', 'no_async_loading', 'no_multi',
-  'movablekeys', 'allow_busy',
+  'write',
+  'readonly',
+  'denyoom',
+  'module',
+  'admin',
+  'pubsub',
+  'noscript',
+  'blocking',
+  'loading',
+  'stale',
+  'skip_monitor',
+  'skip_slowlog',
+  'asking',
+  'fast',
+  'no_auth',
+  'no_mandatory_keys',
+  'no_async_loading',
+  'no_multi',
+  'movablekeys',
+  'allow_busy',
 ]
 
 /** The entries that clients may know of. */
@@ -31,11 +48,17 @@ export function writeCommandInfo(reply: ReplyWriter, table: CommandTableView, sp
   reply.array(10)
   reply.bulkText(table.fullNameOf(spec))
   reply.integer(spec.arity)
-  writeSimpleSet(reply, SHOWN_FLAGS.filter((flag) => spec.flags.includes(flag)))
+  writeSimpleSet(
+    reply,
+    SHOWN_FLAGS.filter((flag) => spec.flags.includes(flag)),
+  )
   reply.integer(range.first)
   reply.integer(range.last)
   reply.integer(range.step)
-  writeSimpleSet(reply, table.categoriesOf(spec).map((category) => `@${category}`))
+  writeSimpleSet(
+    reply,
+    table.categoriesOf(spec).map((category) => `@${category}`),
+  )
   const tips = spec.tips ?? []
   reply.set(tips.length)
   for (const tip of tips) reply.bulkText(tip)

@@ -20,6 +20,11 @@ export class CommandStatistics {
     ;(this.#histograms[id * HISTOGRAM_BUCKETS + histogramBucket(durationUs)] as number)++
   }
 
+  /** Time of a further part of a command whose call is counted elsewhere. */
+  addTime(id: number, durationUs: number): void {
+    ;(this.#usec[id] as number) += durationUs
+  }
+
   /** A command that ran and answered an error; `reply` is the encoded error (`-CODE text`). */
   recordFailure(id: number, reply: Uint8Array): void {
     ;(this.#failed[id] as number)++

@@ -5,9 +5,9 @@
  */
 import { encodeError, errors, wrongArity } from '../resp/errors.js'
 import { authenticate, isPasswordRequired } from './acl.js'
+import { CLIENT_NAME_REFUSED, isPlainWord } from './client-attributes.js'
 import type { MainCall } from './main-call.js'
 import type { CommandSpec } from './spec.js'
-import { CLIENT_NAME_REFUSED, isPlainWord } from './client-attributes.js'
 
 const PING_ARITY = wrongArity('ping')
 const AUTH_WITHOUT_PASSWORD = encodeError(
@@ -21,9 +21,7 @@ const HELLO_UNAUTHENTICATED = encodeError(
 )
 const INT32_MIN = -2147483648n
 const INT32_MAX = 2147483647n
-const INT32_OUT_OF_RANGE = encodeError(
-  `ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`,
-)
+const INT32_OUT_OF_RANGE = encodeError(`ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`)
 
 function ping(call: MainCall): void {
   if (call.argc === 1) call.reply.pong()

@@ -44,7 +44,7 @@ function setExpiry(call: ShardCall, unitMs: number, baseMs: number): void {
   const conditions = parseConditions(call)
   if (conditions < 0) return
   const expireAtMs = timeAt(call, unitMs, baseMs)
-  if (expireAtMs !== expireAtMs) return
+  if (Number.isNaN(expireAtMs)) return
   if (!call.findForWrite(1) || !conditionsHold(conditions, db.expireAtMs(), expireAtMs)) {
     reply.integer(0)
     return
@@ -87,7 +87,7 @@ function parseConditions(call: ShardCall): number {
  */
 function timeAt(call: ShardCall, unitMs: number, baseMs: number): number {
   const time = call.integer(2)
-  if (time === time) return clampTime(time * unitMs + baseMs)
+  if (!Number.isNaN(time)) return clampTime(time * unitMs + baseMs)
   const large = call.int64(2)
   if (large === undefined) {
     call.reply.error(errors.notAnInteger)

@@ -105,7 +105,7 @@ function move(call: ShardCall): void {
 function databaseAt(call: ShardCall, i: number): Database | undefined {
   const { keyspace, reply } = call
   const index = call.integer(i)
-  if (index !== index && call.int64(i) === undefined) reply.error(errors.notAnInteger)
+  if (Number.isNaN(index) && call.int64(i) === undefined) reply.error(errors.notAnInteger)
   else if (!(index >= INT32_MIN && index <= INT32_MAX)) reply.error(NOT_AN_INT32)
   else if (index < 0 || index >= keyspace.databases) reply.error(errors.dbIndexOutOfRange)
   else return keyspace.database(index)

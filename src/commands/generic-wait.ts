@@ -6,7 +6,6 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/wait/
  */
-import { parseInt64 } from '../base/integer.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { MainCall } from './main-call.js'
 import type { CommandSpec } from './spec.js'
@@ -19,12 +18,12 @@ const TIMER_MS_MAX = 2147483647
 
 function wait(call: MainCall): void {
   const { reply } = call
-  const replicas = int64At(call, 1)
+  const replicas = call.int64(1)
   if (replicas === undefined) {
     reply.error(errors.notAnInteger)
     return
   }
-  const timeoutMs = int64At(call, 2)
+  const timeoutMs = call.int64(2)
   if (timeoutMs === undefined) {
     reply.error(TIMEOUT_NOT_AN_INTEGER)
     return
@@ -41,14 +40,13 @@ function wait(call: MainCall): void {
   const deferred = call.defer()
   // A timeout of 0 waits for ever: for replicas that this server does not have.
   if (timeoutMs === 0n) return
-  setTimeout(() => {
-    deferred.reply.integer(0)
-    deferred.send()
-  }, Math.min(Number(timeoutMs), TIMER_MS_MAX)).unref()
-}
-
-function int64At(call: MainCall, i: number): bigint | undefined {
-  return parseInt64(call.bytes, call.offsets[i] as number, call.lengths[i] as number)
+  setTimeout(
+    () => {
+      deferred.reply.integer(0)
+      deferred.send()
+    },
+    Math.min(Number(timeoutMs), TIMER_MS_MAX),
+  ).unref()
 }
 
 export const genericWaitCommands: readonly CommandSpec[] = [

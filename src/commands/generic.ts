@@ -6,8 +6,8 @@
  * own shard, and the router merges the replies.
  */
 import { globMatches } from '../base/glob.js'
-import { NO_EXPIRY } from '../store/value-type.js'
 import type { Database } from '../store/database.js'
+import { NO_EXPIRY } from '../store/value-type.js'
 import { keyArgument, keysArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
 import { genericMoveCommands } from './generic-move.js'
@@ -54,7 +54,7 @@ function keys(call: ShardCall): void {
   const matchesAll = length === 1 && bytes[offset] === STAR
   const mark = reply.openArray()
   let count = 0
-  db.forEach((key: Database) => {
+  const visit = (key: Database): boolean => {
     if (!matchesAll && !globMatches(bytes, offset, length, key.bytes, key.keyOffset, key.keyLength, false)) return true
     // An expired key may still be there, because nobody has asked for it.
     const expireAtMs = key.expireAtMs()
@@ -62,7 +62,8 @@ function keys(call: ShardCall): void {
     reply.bulk(key.bytes, key.keyOffset, key.keyLength)
     count++
     return true
-  })
+  }
+  db.forEach(visit)
   reply.closeArray(mark, count)
 }
 

@@ -30,6 +30,8 @@ function percent(part: number, whole: number): string {
 export function memoryLines({ server, shards }: InfoSources): string[] {
   const memory = memoryOverhead(server, shards)
   const { used, peak, startup, overhead, allocated, active, residentSet } = memory
+  // The periodic check may have come before and after a short peak; what is shown must not go down again.
+  server.peakMemoryBytes = peak
   const systemBytes = totalmem()
   const limitBytes = server.config.number('maxmemory')
   const dataset = used - overhead

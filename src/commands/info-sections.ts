@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs'
 import { machine, release, type } from 'node:os'
 import { typeOfSession } from './client-list.js'
-import { overShards, type InfoSources } from './info-sources.js'
+import { type InfoSources, overShards } from './info-sources.js'
 import { countsByError } from './info-statistics.js'
 
 const SECONDS_PER_DAY = 24 * 60 * 60

@@ -84,9 +84,11 @@ function internal(name: string, arity: number, keySpecs: readonly KeySpec[], sha
   }
 }
 
-export const shardWatch = internal('watch', 3, oneKey('RO'), watch)
-export const shardUnwatch = internal('unwatch', 2, [], unwatch)
-export const shardBegin = internal('begin', 2, [], begin)
+// The connection's name counts as a key: what a connection asks of its watches stays in order when some of it has to wait
+// for a lock. That a client's key of the same name waits with it now and then does no harm.
+export const shardWatch = internal('watch', 3, allKeys(1, 'RO'), watch)
+export const shardUnwatch = internal('unwatch', 2, oneKey('RO'), unwatch)
+export const shardBegin = internal('begin', 2, oneKey('RO'), begin)
 export const shardStatistics = internal('statistics', 1, [], statistics)
 export const shardResetStatistics = internal('reset-statistics', 1, [], resetStatistics)
 export const shardSetting = internal('setting', 3, [], setting)

@@ -4,6 +4,7 @@
  * Runs on the main thread. One instance serves all commands; a handler that answers later calls `defer` and keeps
  * only what that returns. Strings are fine here: nothing on the main thread's handlers is on the hot path but PING.
  */
+import { copyOf } from '../base/bytes.js'
 import { parseInt64 } from '../base/integer.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { CommandSpec } from './spec.js'
@@ -55,8 +56,7 @@ export class MainCall {
   }
 
   copy(i: number): Uint8Array {
-    const offset = this.offsets[i] as number
-    return this.bytes.slice(offset, offset + (this.lengths[i] as number))
+    return copyOf(this.bytes, this.offsets[i] as number, this.lengths[i] as number)
   }
 
   /** Replies with argument `i` as a bulk string. */

@@ -23,7 +23,10 @@ const LFU_NOT_SELECTED = encodeError(
   `ERR An LFU maxmemory policy is not selected, access frequency not tracked. ${ADJUSTS}`,
 )
 
-/** Redis shares one object for each of the integers below this one, and counts its references as "always". */
+/**
+ * Redis shares one object for each of the integers below this one, and counts its references as "always". (A copy made
+ * by COPY is not shared there; here it looks like any other.)
+ */
 const SHARED_INTEGERS = 10000
 const SHARED_REFERENCES = 2147483647
 

@@ -84,9 +84,9 @@ function parseOptions(call: ShardCall): ScanOptions | undefined {
 /** Argument `i` as a count of at least 1; undefined after an error reply. */
 function countAt(call: ShardCall, i: number): number | undefined {
   const integer = call.integer(i)
-  const count = integer === integer ? integer : Number(call.int64(i))
+  const count = Number.isNaN(integer) ? Number(call.int64(i)) : integer
   if (count >= 1) return count
-  call.reply.error(count === count ? errors.syntax : errors.notAnInteger)
+  call.reply.error(Number.isNaN(count) ? errors.notAnInteger : errors.syntax)
   return undefined
 }
 

@@ -195,7 +195,7 @@ export interface ServerServices {
   readonly lastSaveAtMs: number
   /** Bytes in use, by the measure of `usedMemoryBytes` in memory-overhead.ts: when start-up was complete, and at most so far. */
   readonly startupMemoryBytes: number
-  readonly peakMemoryBytes: number
+  peakMemoryBytes: number
   /** Takes a new replication id, for DEBUG CHANGE-REPL-ID. */
   changeReplicationId(): void
   /** Stops or restarts the main thread's periodic work, for DEBUG PAUSE-CRON. */

@@ -7,7 +7,8 @@
  * Arguments are byte ranges of `bytes` (the request ring), numbered as in Redis's own argv: 0 is the command's name
  * (not carried: its range is empty), 1 the first argument; for a subcommand 1 is the subcommand's name.
  */
-import { parseSafeInteger, parseInt64 } from '../base/integer.js'
+import { copyOf } from '../base/bytes.js'
+import { parseInt64, parseSafeInteger } from '../base/integer.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
@@ -97,8 +98,7 @@ export class ShardCall {
 
   /** Argument `i` as a copy of its own. */
   copy(i: number): Uint8Array {
-    const offset = this.offsets[i] as number
-    return this.bytes.slice(offset, offset + (this.lengths[i] as number))
+    return copyOf(this.bytes, this.offsets[i] as number, this.lengths[i] as number)
   }
 
   /** Looks argument `i` up as a key for reading: counts a hit or a miss. */

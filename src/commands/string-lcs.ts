@@ -6,7 +6,7 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/lcs/
  */
-import { lcsLength, lcsTableBytes, longestCommonSubsequence, type Lcs } from '../base/lcs.js'
+import { type Lcs, lcsLength, lcsTableBytes, longestCommonSubsequence } from '../base/lcs.js'
 import { encodeError, errors } from '../resp/errors.js'
 import { ValueType } from '../store/value-type.js'
 import type { ShardCall } from './shard-call.js'

@@ -91,9 +91,10 @@ function msetex(call: ShardCall): void {
   }
   if (!options.parse(call, end, MSETEX_OPTIONS)) return
   const expireAtMs = options.expireAtMs(call)
-  if (expireAtMs !== expireAtMs) return
+  if (Number.isNaN(expireAtMs)) return
   const refused =
-    (options.has(StringOption.nx) && anyExists(call, 2, end)) || (options.has(StringOption.xx) && !allExist(call, 2, end))
+    (options.has(StringOption.nx) && anyExists(call, 2, end)) ||
+    (options.has(StringOption.xx) && !allExist(call, 2, end))
   if (refused) {
     reply.integer(0)
     return
@@ -157,9 +158,7 @@ export const stringManyCommands: readonly CommandSpec[] = [
     summary: 'Stores several strings under their keys at once, with one expiry for all; options make it conditional.',
     complexity: 'O(N), N being the number of keys',
     categories: ['string'],
-    keySpecs: [
-      { flags: ['OW', 'update'], begin: { index: 1 }, find: { keyNumIndex: 0, firstKey: 1, keyStep: 2 } },
-    ],
+    keySpecs: [{ flags: ['OW', 'update'], begin: { index: 1 }, find: { keyNumIndex: 0, firstKey: 1, keyStep: 2 } }],
     tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
     arguments: [
       { name: 'numkeys', type: 'integer' },

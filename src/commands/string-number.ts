@@ -45,7 +45,7 @@ function decr(call: ShardCall): void {
 
 function incrby(call: ShardCall): void {
   const increment = call.integer(2)
-  if (increment === increment) {
+  if (!Number.isNaN(increment)) {
     addInteger(call, increment)
     return
   }
@@ -56,7 +56,7 @@ function incrby(call: ShardCall): void {
 
 function decrby(call: ShardCall): void {
   const decrement = call.integer(2)
-  if (decrement === decrement) {
+  if (!Number.isNaN(decrement)) {
     addInteger(call, -decrement)
     return
   }

@@ -42,7 +42,7 @@ function append(call: ShardCall): void {
 /** Argument `i` as an index; NaN after an error reply. Beyond 2^53 it is rounded: no string is that long. */
 function indexAt(call: ShardCall, i: number): number {
   const index = call.integer(i)
-  if (index === index) return index
+  if (!Number.isNaN(index)) return index
   const large = call.int64(i)
   if (large !== undefined) return Number(large)
   call.reply.error(errors.notAnInteger)
@@ -52,9 +52,9 @@ function indexAt(call: ShardCall, i: number): number {
 function getrange(call: ShardCall): void {
   const { db, reply } = call
   let start = indexAt(call, 2)
-  if (start !== start) return
+  if (Number.isNaN(start)) return
   let end = indexAt(call, 3)
-  if (end !== end) return
+  if (Number.isNaN(end)) return
   if (!call.find(1)) {
     reply.emptyBulk()
     return
@@ -79,7 +79,7 @@ function getrange(call: ShardCall): void {
 function setrange(call: ShardCall): void {
   const { db, reply } = call
   const start = indexAt(call, 2)
-  if (start !== start) return
+  if (Number.isNaN(start)) return
   if (start < 0) {
     reply.error(errors.offsetOutOfRange)
     return

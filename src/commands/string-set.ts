@@ -44,7 +44,7 @@ function storeValue(call: ShardCall, i: number, expireAtMs: number): void {
 function setWithOptions(call: ShardCall): void {
   if (!options.parse(call, 3, SET_OPTIONS)) return
   const expireAtMs = options.expireAtMs(call)
-  if (expireAtMs !== expireAtMs) return
+  if (Number.isNaN(expireAtMs)) return
   const { db, reply } = call
   const wantsOldValue = options.has(StringOption.get)
   const found = wantsOldValue ? call.find(1) : call.findForWrite(1)
@@ -98,7 +98,7 @@ function psetex(call: ShardCall): void {
 
 function setWithTtl(call: ShardCall, unitMs: number): void {
   const expireAtMs = expiryAt(call, 2, unitMs, call.nowMs)
-  if (expireAtMs !== expireAtMs) return
+  if (Number.isNaN(expireAtMs)) return
   storeValue(call, 3, expireAtMs)
   call.reply.ok()
 }
@@ -128,7 +128,7 @@ function getex(call: ShardCall): void {
     return
   }
   const expireAtMs = options.expireAtMs(call)
-  if (expireAtMs !== expireAtMs) return
+  if (Number.isNaN(expireAtMs)) return
   reply.bulk(db.bytes, db.valueOffset, db.valueLength)
   if (options.has(StringOption.persist)) db.persist()
   else if (!options.hasTime) return

@@ -11,6 +11,7 @@ import { aclCommands } from './acl.js'
 import { configCommands } from './config.js'
 import { connectionCommands } from './connection.js'
 import { debugCommands } from './debug.js'
+import { debugShardCommands } from './debug-shard.js'
 import { expireCommands } from './expire.js'
 import { genericCommands } from './generic.js'
 import { infoCommands } from './info.js'
@@ -56,6 +57,7 @@ export const commands: readonly CommandSpec[] = [
 export const specs: readonly CommandSpec[] = [
   ...commands.flatMap((command) => [command, ...(command.subcommands ?? [])]),
   ...internalCommands,
+  ...debugShardCommands,
 ]
 
 const idBySpec = new Map<CommandSpec, number>()

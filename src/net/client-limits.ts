@@ -4,11 +4,14 @@
  *
  * Runs on the main thread: `admit` at each connection, `checkOutput` when output piles up, `check` from the cron.
  */
+import type { LogLines } from '../base/log-lines.js'
 import type { Configuration } from '../config/configuration.js'
-import type { Logger } from '../log.js'
 import type { ClientTable } from './client-table.js'
 import type { Connection } from './connection.js'
 import type { DispatchPolicy } from './dispatcher.js'
+
+/** Byte ranges of a command are 32-bit numbers: this much input is too much, whatever the limit says. */
+const QUERY_BYTES_MAX = 2 ** 31 - 1
 
 /** Redis's bound on what a client that has not given its password may leave unread. */
 const UNAUTHENTICATED_OUTPUT_BYTES_MAX = 1024
@@ -28,10 +31,10 @@ export class ClientLimits {
   outputBytesMax = 0
   readonly #clients: ClientTable
   readonly #config: Configuration
-  readonly #log: Logger
+  readonly #log: LogLines
   readonly #policy: DispatchPolicy
 
-  constructor(clients: ClientTable, config: Configuration, log: Logger, policy: DispatchPolicy) {
+  constructor(clients: ClientTable, config: Configuration, log: LogLines, policy: DispatchPolicy) {
     this.#clients = clients
     this.#config = config
     this.#log = log
@@ -90,10 +93,13 @@ export class ClientLimits {
     const nowMs = this.#clients.nowMs
     const timeoutMs = this.#config.number('timeout') * 1000
     const stallMs = this.#config.number('client-stall-timeout') * 1000
-    const queryLimit = this.#config.number('client-query-buffer-limit')
+    const queryLimit = Math.min(this.#config.number('client-query-buffer-limit'), QUERY_BYTES_MAX)
     this.inputBytesMax = 0
     this.outputBytesMax = 0
     for (const connection of [...this.#clients.connections()]) {
+      const stalledMs = connection.stalledOutputMs(nowMs)
+      // Taking replies is doing something, as in Redis.
+      if (connection.isStreaming && stalledMs === 0) connection.session.lastInteractionMs = nowMs
       const idleMs = nowMs - connection.session.lastInteractionMs
       const pending = connection.outputBytes
       const queryBytes = connection.queryBytes
@@ -103,12 +109,12 @@ export class ClientLimits {
         this.queryLimitCuts++
         this.#log.warning(`Closing client that reached max query buffer length: id=${connection.session.id} qbuf=${queryBytes}`)
         connection.destroy()
-      } else if (timeoutMs > 0 && idleMs > timeoutMs && !connection.session.isBlocked) {
+      } else if (timeoutMs > 0 && idleMs > timeoutMs && !isWaitingForUs(connection)) {
         this.#log.verbose('Closing idle client')
         connection.destroy()
       } else if (connection.isStreaming) {
         this.checkOutput(connection)
-        if (!connection.isClosed && stallMs > 0 && connection.stalledOutputMs(nowMs) > stallMs) {
+        if (!connection.isClosed && stallMs > 0 && stalledMs > stallMs) {
           this.#cut(connection, `taking none of its output for ${stallMs / 1000} s`)
         }
       }
@@ -121,6 +127,11 @@ export class ClientLimits {
     this.outputLimitCuts = 0
     this.queryLimitCuts = 0
   }
+}
+
+/** A client that is blocked, held back, or owed replies is not idle, however long it takes. */
+function isWaitingForUs(connection: Connection): boolean {
+  return connection.session.isBlocked || connection.isStalled || connection.owed > 0
 }
 
 function isLoopback(address: string): boolean {

@@ -6,14 +6,16 @@
  * While shards owe replies, the rings are looked at in every turn; after `LOOKS_MAX` looks without one the thread announces
  * that it sleeps, and the first shard to reply wakes it.
  */
+import { assert } from '../base/assert.js'
 import type { Clock } from '../base/clock.js'
+import type { Bell } from '../ring/bell.js'
 import type { ReplySink, Router } from '../router/router.js'
-import type { ShardLink } from '../router/shard-link.js'
 import { Connection, type ConnectionOwner } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 
 /** Looks at the rings before a wake-up is armed: each is a turn of the event loop, in which sockets are served too. */
-const LOOKS_MAX = 20
+const LOOKS_MAX = Number(process.env.LOOKS ?? 20)
+const NAP_MS = Number(process.env.NAP ?? 0.05)
 /** An armed wake-up that nobody uses ends by itself after this long, and the rings are looked at again. */
 const SLEEP_MS_MAX = 50
 /** A client that was held back because it was owed too many replies goes on when it is owed no more than this. */
@@ -33,9 +35,12 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   readonly #byId = new Map<number, Connection>()
   #flushQueue: Connection[] = []
   #stalled = new Set<Connection>()
+  /** Held back by CLIENT PAUSE. Nobody looks at them until it ends: in every turn, many would cost more than the traffic. */
+  readonly #paused = new Set<Connection>()
   #turnQueued = false
   #looks = 0
-  readonly #armed: boolean[] = []
+  #isSleepArmed = false
+  readonly #bell: Bell
   router!: Router
   dispatcher!: Dispatcher
   /** Called when a connection has closed. */
@@ -45,8 +50,9 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   /** Called when a connection's pending output has grown, to check it against its limits. */
   checkOutput: (connection: Connection) => void = () => {}
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, bell: Bell) {
     this.#clock = clock
+    this.#bell = bell
     this.nowMs = clock.nowMs()
   }
 
@@ -82,12 +88,14 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.inputBytesTotal += length
     this.reads++
     if (connection.isClosing) return
+    connection.session.lastInteractionMs = this.nowMs
     if (this.router.isCongested && !connection.isStalled) {
       connection.isStalled = true
       connection.pauseReading()
       this.stall(connection)
     }
     this.dispatcher.receive(connection, bytes, length)
+    this.router.publishEarly()
   }
 
   /** Time stands still within a turn, so that everything that arrives together carries one time. */
@@ -123,32 +131,43 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#flushAll()
     if (this.#stalled.size > 0) this.#resumeStalled()
     if (router.outstanding === 0 && !router.isCongested) return
-    if (++this.#looks <= LOOKS_MAX) this.#queueTurn()
-    else this.#sleep()
+    if (++this.#looks <= LOOKS_MAX) {
+      if (frames === 0) this.#nap()
+      this.#queueTurn()
+    } else {
+      this.#sleep()
+    }
   }
 
-  /** Announces sleep on every reply ring; a ring whose earlier announcement still stands is only looked at. */
+  #hasReplies(): boolean {
+    for (const link of this.router.links) if (!link.replies.isEmpty) return true
+    return false
+  }
+
+  /** Lets the shards have the processor until one replies, for no longer than a client would notice. */
+  #nap(): void {
+    if (this.#isSleepArmed) return
+    this.#bell.announce()
+    if (this.#hasReplies()) this.#bell.cancel()
+    else this.#bell.wait(NAP_MS)
+  }
+
+  /** Ends the turns until a shard replies. */
   #sleep(): void {
-    const { links } = this.router
-    for (let i = 0; i < links.length; i++) {
-      const { replies } = links[i] as ShardLink
-      if (this.#armed[i] === true) {
-        if (replies.isEmpty) continue
-        this.#queueTurn()
-        return
-      }
-      const wait = replies.sleepAsync(SLEEP_MS_MAX)
-      if (wait === undefined) {
-        this.#queueTurn()
-        return
-      }
-      this.#armed[i] = true
-      wait.then(() => {
-        this.#armed[i] = false
-        this.#looks = 0
-        this.#queueTurn()
-      })
+    if (this.#isSleepArmed) return
+    this.#bell.announce()
+    const wait = this.#hasReplies() ? undefined : this.#bell.waitAsync(SLEEP_MS_MAX)
+    if (wait === undefined) {
+      this.#bell.cancel()
+      this.#queueTurn()
+      return
     }
+    this.#isSleepArmed = true
+    wait.then(() => {
+      this.#isSleepArmed = false
+      this.#looks = 0
+      this.#queueTurn()
+    })
   }
 
   reply(slot: number, sequence: number, count: number, bytes: Uint8Array, offset: number, length: number): void {
@@ -160,6 +179,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   replyAfterClose(slot: number, count: number): void {
     if (count === 0) return
     const owed = (this.#owedBySlot.get(slot) ?? 0) - count
+    assert(owed >= 0, `slot ${slot} got a reply that it is not owed`)
     if (owed > 0) {
       this.#owedBySlot.set(slot, owed)
     } else {
@@ -180,7 +200,6 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     for (const connection of queue) {
       connection.isFlushQueued = false
       connection.flush()
-      this.writes++
       if (connection.isStreaming) this.checkOutput(connection)
       if (connection.isStreaming && connection.outputBytes > this.pauseOutputBytes) connection.pauseReading()
       if (connection.mayClose) this.#finish(connection)
@@ -199,6 +218,10 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   /** Ends a connection whose last reply is out. What the client still sends is read and dropped, so that no reset eats it. */
   #finish(connection: Connection): void {
     if (connection.isClosed || connection.isStreaming || connection.isFinishing) return
+    if (connection.hasInputEnded) {
+      connection.destroy()
+      return
+    }
     connection.isFinishing = true
     connection.resumeReading()
     connection.socket.end()
@@ -211,14 +234,19 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#queueTurn()
   }
 
-  /** Looks again at everybody who is held back (CLIENT UNPAUSE). */
-  wakeStalled(): void {
-    this.#queueTurn()
+  /** Holds a connection back until CLIENT PAUSE ends. */
+  pause(connection: Connection): void {
+    this.#paused.add(connection)
+  }
+
+  /** Looks again at everybody whom CLIENT PAUSE has held back. */
+  wakePaused(): void {
+    for (const connection of this.#paused) this.stall(connection)
+    this.#paused.clear()
   }
 
   #resumeStalled(): void {
     if (this.router.isCongested) return
-    const { policy } = this.dispatcher
     const all = this.#stalled
     this.#stalled = new Set()
     this.#stampTime()
@@ -232,14 +260,14 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       this.dispatcher.resume(connection)
       if (!connection.isStalled && !(connection.outputBytes > this.pauseOutputBytes)) connection.resumeReading()
     }
-    // Clients that CLIENT PAUSE holds are looked at by the cron and by UNPAUSE, not in every turn.
-    if (this.#stalled.size > 0 && policy.pausedUntilMs <= this.nowMs) this.#queueTurn()
+    // Whoever is left waits for replies, and these bring about the turn in which he is looked at again.
   }
 
   closed(connection: Connection): void {
     const { slot } = connection
     if (this.#slots[slot] !== connection) return
     this.#stalled.delete(connection)
+    this.#paused.delete(connection)
     this.#byId.delete(connection.session.id)
     this.onClosed(connection)
     this.#slots[slot] = undefined

@@ -11,8 +11,9 @@
  * nothing is written past it.
  */
 import fs from 'node:fs'
-import type net from 'node:net'
+import { copyOf } from '../base/bytes.js'
 import { ParseState } from '../resp/request-parser.js'
+import type { ClientSocket } from './listener.js'
 import { Session } from './session.js'
 
 const OUTPUT_BYTES_INITIAL = 1024
@@ -34,6 +35,7 @@ export interface ConnectionOwner {
   replyAfterClose(slot: number, count: number): void
   readonly nowMs: number
   outputBytesTotal: number
+  writes: number
 }
 
 interface HeldReply {
@@ -46,23 +48,25 @@ export class Connection {
   readonly parse = new ParseState()
 
   // Input: a command cut in two at a read's end is put together here.
-  query: Buffer | null = null
+  query: Uint8Array | null = null
   queryStart = 0
   queryEnd = 0
   /** The largest use of the input buffer in the current period; the cron shrinks it by this. */
   queryBytesPeak = 0
+  /** Bytes of the read that is being worked off, which stand in a buffer that all connections share. */
+  bytesInHand = 0
 
   issued = 0
   delivered = 0
   #held: Map<number, HeldReply> | null = null
 
-  #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_INITIAL)
+  #output = new Uint8Array(OUTPUT_BYTES_INITIAL)
   #outputLength = 0
   isFlushQueued = false
   isStreaming = false
   /** When the socket last took anything while output was pending. */
   progressAtMs = 0
-  #bytesWrittenSeen = 0
+  #bytesTakenSeen = 0
   /** When the soft limit of the output buffer was passed, 0 while it is not. */
   softLimitSinceMs = 0
 
@@ -70,13 +74,15 @@ export class Connection {
   /** Holds commands back: CLIENT PAUSE, a full ring, too many replies owed. */
   isStalled = false
   isClosing = false
+  /** The client has announced that it sends no more. */
+  hasInputEnded = false
   /** The last reply is out and the socket's end announced. */
   isFinishing = false
   isClosed = false
 
   constructor(
     readonly slot: number,
-    readonly socket: net.Socket,
+    readonly socket: ClientSocket,
     readonly fd: number,
     readonly owner: ConnectionOwner,
     session: Session,
@@ -124,7 +130,7 @@ export class Connection {
       return
     }
     if (sequence !== this.delivered) {
-      this.#hold(sequence, count, bytes.slice(offset, offset + length))
+      this.#hold(sequence, count, copyOf(bytes, offset, length))
       return
     }
     this.delivered = (this.delivered + count) | 0
@@ -200,8 +206,8 @@ export class Connection {
     let capacity = this.#output.length
     while (capacity < needed) capacity *= 2
     if (capacity === this.#output.length) return
-    const grown = Buffer.allocUnsafeSlow(capacity)
-    this.#output.copy(grown, 0, 0, this.#outputLength)
+    const grown = new Uint8Array(capacity)
+    grown.set(this.#output.subarray(0, this.#outputLength))
     this.#output = grown
   }
 
@@ -215,7 +221,7 @@ export class Connection {
 
   #writeOrQueue(bytes: Uint8Array, offset: number, length: number): void {
     if (this.isStreaming) {
-      this.#stream(bytes.slice(offset, offset + length))
+      this.#stream(copyOf(bytes, offset, length))
       return
     }
     this.#writeNow(bytes, offset, length)
@@ -233,14 +239,15 @@ export class Connection {
       }
     }
     this.owner.outputBytesTotal += length
-    if (written < length) this.#stream(bytes.slice(offset + written, offset + length))
+    this.owner.writes++
+    if (written < length) this.#stream(copyOf(bytes, offset + written, length - written))
   }
 
   #stream(chunk: Uint8Array): void {
     if (!this.isStreaming) {
       this.isStreaming = true
       this.progressAtMs = this.owner.nowMs
-      this.#bytesWrittenSeen = this.socket.bytesWritten - this.socket.writableLength
+      this.#bytesTakenSeen = this.#bytesTaken
     }
     this.socket.write(chunk, this.#written)
   }
@@ -254,18 +261,23 @@ export class Connection {
   /** How long the socket has taken nothing although output is pending, in ms. */
   stalledOutputMs(nowMs: number): number {
     if (!this.isStreaming) return 0
-    const taken = this.socket.bytesWritten - this.socket.writableLength
-    if (taken !== this.#bytesWrittenSeen) {
-      this.#bytesWrittenSeen = taken
+    const taken = this.#bytesTaken
+    if (taken !== this.#bytesTakenSeen) {
+      this.#bytesTakenSeen = taken
       this.progressAtMs = nowMs
     }
     return nowMs - this.progressAtMs
   }
 
+  /** A figure that moves whenever the kernel takes some of the output, even a part of one chunk. */
+  get #bytesTaken(): number {
+    return this.socket.bytesWritten - this.socket.writableLength - this.socket.unsentBytes
+  }
+
   /** Gives back the memory that a quiet connection does not need. */
   shrinkBuffers(idleMs: number): void {
     if (this.#outputLength === 0 && this.#output.length > OUTPUT_BYTES_INITIAL && idleMs > 2000) {
-      this.#output = Buffer.allocUnsafeSlow(OUTPUT_BYTES_INITIAL)
+      this.#output = new Uint8Array(OUTPUT_BYTES_INITIAL)
     }
     if (this.query === null) return
     const used = this.queryBytes
@@ -284,7 +296,7 @@ export class Connection {
     const length = to - from
     if (length > 0) {
       this.#makeQueryRoom(length)
-      ;(this.query as Buffer).set(bytes.subarray(from, to), this.queryEnd)
+      ;(this.query as Uint8Array).set(bytes.subarray(from, to), this.queryEnd)
       this.queryEnd += length
     }
     if (this.queryBytes > this.queryBytesPeak) this.queryBytesPeak = this.queryBytes
@@ -292,7 +304,7 @@ export class Connection {
 
   #makeQueryRoom(length: number): void {
     if (this.query === null) {
-      this.query = Buffer.allocUnsafeSlow(Math.max(QUERY_BYTES_INITIAL, length))
+      this.query = new Uint8Array(Math.max(QUERY_BYTES_INITIAL, length))
       this.queryStart = 0
       this.queryEnd = 0
       return
@@ -305,15 +317,17 @@ export class Connection {
       this.queryEnd = used
       return
     }
-    // Doubling, but no further than the argument in hand asks for: its length is announced, not to be trusted with memory.
-    const wanted = Math.max(this.parse.bytesNeeded, used + length)
-    this.#resizeQuery(Math.min(wanted, Math.max(used + length, this.query.length * 2)))
+    // Doubling, because a command may come in any number of pieces; and no further than to the end of the argument in
+    // hand, if that is beyond what has come: its length is announced, not to be trusted with memory.
+    const announced = this.parse.bytesNeeded
+    const doubled = Math.max(used + length, this.query.length * 2)
+    this.#resizeQuery(announced > used + length ? Math.min(announced, doubled) : doubled)
   }
 
   #resizeQuery(capacity: number): void {
     const used = this.queryBytes
-    const resized = Buffer.allocUnsafeSlow(Math.max(capacity, used))
-    this.query?.copy(resized, 0, this.queryStart, this.queryEnd)
+    const resized = new Uint8Array(Math.max(capacity, used))
+    if (this.query !== null) resized.set(this.query.subarray(this.queryStart, this.queryEnd))
     this.query = resized
     this.queryStart = 0
     this.queryEnd = used
@@ -348,6 +362,14 @@ export class Connection {
     this.queryStart = 0
     this.queryEnd = 0
     if (!this.isFlushQueued) this.#queueFlush()
+  }
+
+  /** The client sends no more: what it is owed goes out, then the connection closes. */
+  endInput(): void {
+    this.hasInputEnded = true
+    // A blocked client may wait for ever for what it is owed; one that has got its last reply has nothing to wait for.
+    if (this.session.isBlocked || this.isFinishing) this.destroy()
+    else this.closeAfterReplies()
   }
 
   /** True when a connection that is to close owes nothing any more. */

@@ -5,12 +5,13 @@
  * Runs on the main thread, in the callback that a socket's bytes arrive in. The order of the checks is Redis's
  * (`processCommand`), because clients see which error comes first.
  */
+import { copyOf, joinBytes } from '../base/bytes.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
 import { MainCall, type DeferredReply } from '../commands/main-call.js'
 import type { ServerServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { arityFits, findCommandId, findSubcommandId, fullNameOf, idOf, isContainer, specs } from '../commands/table.js'
-import { encodeError, errors, unknownCommand, unknownSubcommand, wrongArity } from '../resp/errors.js'
+import { encodeError, errors, execDiscarded, unknownCommand, unknownSubcommand, wrongArity } from '../resp/errors.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { ParseResult, RequestParser } from '../resp/request-parser.js'
 import { RequestFlag } from '../ring/frames.js'
@@ -21,6 +22,9 @@ import { sessionCommands } from './transaction-commands.js'
 
 /** A client that owes this many replies is not read further: it bounds what one client can have on the way. */
 const OWED_REPLIES_MAX = 16 * 1024
+
+/** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
+const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 
 const CommandKind = { shard: 0, main: 1, session: 2, container: 3 } as const
 
@@ -38,8 +42,10 @@ export interface DispatchPolicy {
 
 export interface DispatchEvents {
   protocolError(connection: Connection, reason: string): void
-  /** The client is held back until `resume` is called for it. */
+  /** The client is held back until `resume` is called for it: it is owed too many replies. */
   stalled(connection: Connection): void
+  /** The same because of CLIENT PAUSE. */
+  paused(connection: Connection): void
   slow(connection: Connection, spec: CommandSpec, durationUs: number, argv: readonly Uint8Array[]): void
 }
 
@@ -86,10 +92,13 @@ export class Dispatcher {
     if (connection.queryEnd !== connection.queryStart || connection.isStalled) {
       connection.keepInput(bytes, 0, length)
       if (!connection.isStalled) this.resume(connection)
+      else if (connection.queryBytes > PAUSED_QUERY_BYTES_MAX) connection.pauseReading()
       return
     }
     connection.queryBytesPeak = Math.max(connection.queryBytesPeak, length)
+    connection.bytesInHand = length
     const end = this.#process(connection, bytes, 0, length)
+    connection.bytesInHand = 0
     if (end < length && !connection.isClosing && !connection.isClosed) connection.keepInput(bytes, end, length)
   }
 
@@ -108,13 +117,17 @@ export class Dispatcher {
     while (start < limit) {
       if (connection.isClosing || connection.isClosed) return limit
       if (connection.owed >= OWED_REPLIES_MAX) {
-        this.#stall(connection)
+        connection.isStalled = true
+        connection.pauseReading()
+        this.#events.stalled(connection)
         return start
       }
       const result = parser.parse(bytes, start, limit, parse, session.authenticated || !this.policy.requiresPassword, bulkBytesMax)
       if (result === ParseResult.command) {
         if (!this.#dispatch(connection, parser.bytes, parser.offsets, parser.lengths, parser.argc)) {
-          this.#stall(connection)
+          // It is read on for a while, because otherwise nobody would see it disconnect.
+          connection.isStalled = true
+          this.#events.paused(connection)
           return start
         }
         start = parser.end
@@ -130,13 +143,6 @@ export class Dispatcher {
     return start
   }
 
-  #stall(connection: Connection): void {
-    if (connection.isStalled) return
-    connection.isStalled = true
-    connection.pauseReading()
-    this.#events.stalled(connection)
-  }
-
   #protocolError(connection: Connection, reason: string): void {
     this.#events.protocolError(connection, reason)
     this.#refuse(connection, encodeError(`ERR ${reason}`))
@@ -147,7 +153,10 @@ export class Dispatcher {
   #refuse(connection: Connection, reply: Uint8Array): void {
     const sequence = connection.issued
     connection.issued = (sequence + 1) | 0
-    const silent = connection.session.replyMode === 'off' || connection.session.replyMode === 'skip'
+    const { session } = connection
+    const silent = session.replyMode !== 'on'
+    // CLIENT REPLY SKIP is used up by the next command, whatever becomes of it.
+    if (session.replyMode === 'skip-next') session.replyMode = 'on'
     connection.deliver(sequence, 1, reply, 0, silent ? 0 : reply.length)
   }
 
@@ -156,14 +165,19 @@ export class Dispatcher {
     const { session } = connection
     if (session.transaction !== null) session.transactionFailed = true
     if (id >= 0) this.statistics.recordRejection(id)
-    this.statistics.recordError(reply)
-    this.#refuse(connection, reply)
+    let answer = reply
+    if (specs[id]?.name === 'exec') {
+      session.endTransaction()
+      session.unwatchAll()
+      answer = execDiscarded(reply)
+    }
+    this.statistics.recordError(answer)
+    this.#refuse(connection, answer)
   }
 
   /** Returns false when the command must wait (CLIENT PAUSE); nothing has happened then. */
   #dispatch(connection: Connection, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): boolean {
     const { session } = connection
-    session.lastInteractionMs = this.nowMs
     let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
     if (id < 0) {
       this.#reject(connection, unknownCommand(textOf(bytes, offsets, lengths, 0), textsOf(bytes, offsets, lengths, argc)), -1)
@@ -193,7 +207,7 @@ export class Dispatcher {
       this.#reject(connection, errors.outOfMemory, id)
       return true
     }
-    if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session.transaction !== null, spec, id)) return false
+    if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session.transaction, spec, id)) return false
     if (session.replyMode === 'skip-next') session.replyMode = 'skip'
     session.commandsTotal++
     session.lastCommandId = id
@@ -216,10 +230,10 @@ export class Dispatcher {
     return true
   }
 
-  #isPaused(queues: boolean, spec: CommandSpec, id: number): boolean {
-    if (this.policy.pauseMode === 'all') return true
-    if (spec.name === 'exec') return true
-    return !queues && this.#pausable[id] !== 0
+  /** As in Redis, a pause of writes holds them back even where they would only be queued, and EXEC only when it writes. */
+  #isPaused(transaction: readonly CommandRequest[] | null, spec: CommandSpec, id: number): boolean {
+    if (this.policy.pauseMode === 'all' || this.#pausable[id] !== 0) return true
+    return spec.name === 'exec' && transaction !== null && transaction.some((queued) => this.#pausable[idOf(queued.spec)] !== 0)
   }
 
   #queue(
@@ -234,7 +248,7 @@ export class Dispatcher {
     const argv: Uint8Array[] = []
     for (let i = 0; i < argc; i++) {
       const offset = offsets[i] as number
-      argv.push(bytes.slice(offset, offset + (lengths[i] as number)))
+      argv.push(copyOf(bytes, offset, lengths[i] as number))
       session.queuedBytes += lengths[i] as number
     }
     session.transaction?.push({ spec, argv, database: session.database, flags: 0 })
@@ -331,7 +345,7 @@ export class Dispatcher {
       at += argument.length
     })
     this.#callMain(
-      connection, request.spec, idOf(request.spec), Buffer.concat(request.argv), offsets, lengths, request.argv.length,
+      connection, request.spec, idOf(request.spec), joinBytes(request.argv), offsets, lengths, request.argv.length,
       0, answer,
     )
     if (!this.#deferred) answer(this.#writer.take())
@@ -347,7 +361,7 @@ export class Dispatcher {
     const argv: Uint8Array[] = []
     for (let i = 0; i < argc; i++) {
       const offset = offsets[i] as number
-      argv.push(bytes.slice(offset, offset + (lengths[i] as number)))
+      argv.push(copyOf(bytes, offset, lengths[i] as number))
     }
     const silent = connection.session.replyMode !== 'on'
     const id = idOf(spec)

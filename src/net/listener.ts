@@ -12,14 +12,49 @@ import { encodeError } from '../resp/errors.js'
 const READ_BYTES = 64 * 1024
 
 /** All sockets read into this: the bytes are worked off, or copied, before the next read. */
-const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
+const readBuffer = new Uint8Array(READ_BYTES)
 
+/** The message is the last word, as Redis says it before it exits; what led to it has been logged. */
 export class ListenError extends Error {
   readonly code = 'SHARDKEEP_LISTEN'
 }
 
+/** A socket's handle, as far as it is needed here. */
+interface StreamHandle {
+  readonly fd: number
+  /** Bytes of the write in hand that the kernel has not taken. */
+  readonly writeQueueSize: number
+}
+
+/**
+ * A client's socket that was made from an accepted handle.
+ *
+ * Replies are written to its descriptor past the stream, and the next connection to be accepted gets the number of a
+ * descriptor that was closed. So `onClosing` runs whenever anything closes the socket (an error on a read or write,
+ * `destroy`), and before the descriptor is given back: whoever writes has been told by then.
+ */
+export class ClientSocket extends net.Socket {
+  onClosing: () => void = () => {}
+  readonly #clientHandle: StreamHandle
+
+  constructor(handle: StreamHandle, onread: { buffer: Uint8Array; callback: (length: number) => boolean }) {
+    super({ handle, onread, allowHalfOpen: true } as net.SocketConstructorOpts)
+    this.#clientHandle = handle
+  }
+
+  /** Bytes of the write in hand that the kernel has not taken; falls while a slow reader takes a large chunk. */
+  get unsentBytes(): number {
+    return this.destroyed ? 0 : this.#clientHandle.writeQueueSize
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.onClosing()
+    super._destroy(error, callback)
+  }
+}
+
 export interface AcceptedSocket {
-  readonly socket: net.Socket
+  readonly socket: ClientSocket
   readonly fd: number
   readonly address: string
   readonly localAddress: string
@@ -39,12 +74,10 @@ export type Admission = (address: string, isUnixSocket: boolean) => string | und
 
 export interface SocketHandlers {
   data(bytes: Uint8Array, length: number): void
-  closed(): void
-}
-
-/** A socket's handle, as far as it is needed here. */
-interface StreamHandle {
-  readonly fd: number
+  /** The client sends no more, but may still read. */
+  ended(): void
+  /** The socket is about to close, by whatever cause. */
+  closing(): void
 }
 
 export class Listener {
@@ -52,16 +85,26 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #admit: Admission
   readonly #accept: (accepted: AcceptedSocket) => SocketHandlers
+  readonly #warn: (message: string) => void
 
-  constructor(options: ListenerOptions, admit: Admission, accept: (accepted: AcceptedSocket) => SocketHandlers) {
+  constructor(
+    options: ListenerOptions,
+    admit: Admission,
+    accept: (accepted: AcceptedSocket) => SocketHandlers,
+    warn: (message: string) => void,
+  ) {
     this.#options = options
     this.#admit = admit
     this.#accept = accept
+    this.#warn = warn
   }
 
-  /** Binds every address. An address with a leading `-` may be unavailable; any other failure is a ListenError. */
+  /**
+   * Binds every address. An address with a leading `-` may be unavailable; any other failure is a ListenError, and so is
+   * having nothing to listen on.
+   */
   async listen(): Promise<void> {
-    const { addresses, port, unixSocket, backlog } = this.#options
+    const { addresses, port, unixSocket, unixSocketMode, backlog } = this.#options
     if (port !== 0) {
       for (const address of addresses) {
         const isOptional = address.startsWith('-')
@@ -70,26 +113,24 @@ export class Listener {
           await this.#listenOn({ host, port, backlog, ipv6Only: host.includes(':') })
         } catch (error) {
           const { code } = error as NodeJS.ErrnoException
+          this.#warn(`Warning: Could not create server TCP listening socket ${host}:${port}: ${describe(error)}`)
           if (isOptional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENOTSUP')) continue
-          await this.close()
-          throw new ListenError(`Could not create server TCP listening socket ${host}:${port}: ${describe(error)}`)
+          this.close()
+          throw new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
         }
       }
     }
     if (unixSocket !== '') {
-      fs.rmSync(unixSocket, { force: true })
       try {
+        fs.rmSync(unixSocket, { force: true })
         await this.#listenOn({ path: unixSocket, backlog })
+        if (unixSocketMode !== 0) fs.chmodSync(unixSocket, unixSocketMode)
       } catch (error) {
-        await this.close()
-        throw new ListenError(`Could not open Unix socket ${unixSocket}: ${describe(error)}`)
+        this.close()
+        throw new ListenError(`Failed opening Unix socket: ${unixSocket}: ${describe(error)}`)
       }
-      if (this.#options.unixSocketMode !== 0) fs.chmodSync(unixSocket, this.#options.unixSocketMode)
     }
-  }
-
-  get isListening(): boolean {
-    return this.#servers.length > 0
+    if (this.#servers.length === 0) throw new ListenError('Configured to not listen anywhere, exiting.')
   }
 
   #listenOn(options: net.ListenOptions): Promise<void> {
@@ -100,6 +141,8 @@ export class Listener {
       server.once('error', reject)
       server.listen(options, () => {
         server.off('error', reject)
+        // Too many open files, for one: that client is not served, the others go on.
+        server.on('error', (error) => this.#warn(`Accepting client connection: ${error.message}`))
         this.#servers.push(server)
         resolve()
       })
@@ -125,29 +168,24 @@ export class Listener {
     if (handle === null) return
     owner._handle = null
     let handlers: SocketHandlers | null = null
-    const options = {
-      handle,
-      allowHalfOpen: true,
-      onread: {
-        buffer: readBuffer,
-        callback: (length: number): boolean => {
-          handlers?.data(readBuffer, length)
-          return true
-        },
+    const socket = new ClientSocket(handle, {
+      buffer: readBuffer,
+      callback: (length) => {
+        handlers?.data(readBuffer, length)
+        return true
       },
-    }
-    const socket = new net.Socket(options as net.SocketConstructorOpts)
-    socket.on('error', () => socket.destroy())
-    socket.on('end', () => socket.destroy())
-    socket.on('close', () => handlers?.closed())
+    })
     handlers = this.#accept({ socket, fd: handle.fd, address, localAddress, isUnixSocket })
+    const { ended, closing } = handlers
+    socket.onClosing = closing
+    socket.on('error', () => socket.destroy())
+    socket.on('end', ended)
     socket.resume()
   }
 
-  /** Stops accepting. Connections stay. */
-  async close(): Promise<void> {
+  /** Stops accepting, and removes the Unix socket that was made here. Connections stay. */
+  close(): void {
     for (const server of this.#servers.splice(0)) server.close()
-    if (this.#options.unixSocket !== '') fs.rmSync(this.#options.unixSocket, { force: true })
   }
 }
 

@@ -18,6 +18,12 @@ class Rate {
     this.#at = (this.#at + 1) % SAMPLES
   }
 
+  /** Begins anew, with a total of 0. */
+  reset(): void {
+    this.#samples.fill(0)
+    this.#last = 0
+  }
+
   get perSecond(): number {
     return this.#samples.reduce((sum, sample) => sum + sample, 0) / SAMPLES
   }
@@ -60,6 +66,7 @@ export class Rates implements NetworkStatistics {
     this.#clients.reads = 0
     this.#clients.writes = 0
     this.#limits.resetStatistics()
+    for (const rate of [this.#commands, this.#input, this.#output]) rate.reset()
   }
 
   get commandsProcessed(): number {

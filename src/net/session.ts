@@ -27,6 +27,8 @@ export class Session implements SessionView {
   /** A command could not be queued: EXEC must refuse. */
   transactionFailed = false
   watched: Uint8Array[] = []
+  /** EXEC has begun and not answered yet. */
+  isExecuting = false
 
   /** The id of the command dispatched last, -1 before any. */
   lastCommandId = -1
@@ -58,7 +60,7 @@ export class Session implements SessionView {
   }
 
   get queuedCommands(): number {
-    return this.transaction?.length ?? -1
+    return this.transaction?.length ?? (this.isExecuting ? 0 : -1)
   }
 
   get watchedKeys(): number {
@@ -66,7 +68,7 @@ export class Session implements SessionView {
   }
 
   get queryBufferBytes(): number {
-    return this.connection.queryBytes
+    return this.connection.queryBytes + this.connection.bytesInHand
   }
 
   get queryBufferFreeBytes(): number {

@@ -5,7 +5,7 @@
 import { asciiBytes } from '../base/bytes.js'
 import { shardUnwatch, shardWatch } from '../commands/internal.js'
 
-import { encodeError, errors } from '../resp/errors.js'
+import { errors, execDiscarded } from '../resp/errors.js'
 import { RequestFlag } from '../ring/frames.js'
 import type { Answer } from '../router/request.js'
 import type { Router } from '../router/router.js'
@@ -56,13 +56,14 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
   }
   if (dispatcher.policy.isOutOfMemory && commands.some(({ spec }) => spec.flags.includes('denyoom'))) {
     session.unwatchAll()
-    answer(encodeError(`EXECABORT Transaction discarded because of: ${OUT_OF_MEMORY_TEXT}`))
+    answer(execDiscarded(errors.outOfMemory))
     return
   }
   const flags = (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0)
   const watchedKeys = session.watched
   session.watched = []
   dispatcher.commandsProcessed += commands.length
+  session.isExecuting = true
   executeTransaction(
     dispatcher.router,
     {
@@ -73,11 +74,12 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
       database: () => session.database,
       nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,
     },
-    answer,
+    (reply) => {
+      session.isExecuting = false
+      answer(reply)
+    },
   )
 }
-
-const OUT_OF_MEMORY_TEXT = Buffer.from(errors.outOfMemory).toString('latin1').slice(1, -2)
 
 function watch(dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer): void {
   const { session } = connection

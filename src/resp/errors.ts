@@ -39,30 +39,43 @@ export const errors = {
 
 const NAME_BYTES_SHOWN_MAX = 128
 
-/** What Redis answers to a command it does not know: the name and the first arguments, cut to 128 bytes together. */
+/** A client's word as far as Redis shows it: up to a zero byte, and no more than `lengthMax`. */
+function shownPart(word: string, lengthMax: number): string {
+  const zero = word.indexOf('\0')
+  return word.slice(0, zero < 0 ? lengthMax : Math.min(zero, lengthMax))
+}
+
+/** What Redis answers to a command it does not know: the name, and of the first arguments some 128 bytes together. */
 export function unknownCommand(name: string, commandArguments: readonly string[]): Uint8Array {
   let shown = ''
   for (const argument of commandArguments) {
     if (shown.length >= NAME_BYTES_SHOWN_MAX) break
-    shown += `'${argument.slice(0, NAME_BYTES_SHOWN_MAX - shown.length)}' `
+    shown += `'${shownPart(argument, NAME_BYTES_SHOWN_MAX - shown.length)}' `
   }
-  return encodeError(`ERR unknown command '${name.slice(0, NAME_BYTES_SHOWN_MAX)}', with args beginning with: ${shown}`)
+  return encodeError(`ERR unknown command '${shownPart(name, NAME_BYTES_SHOWN_MAX)}', with args beginning with: ${shown}`)
 }
 
 /** What Redis answers to a subcommand it does not know. `container` is the command's name as in the table. */
 export function unknownSubcommand(container: string, subcommand: string): Uint8Array {
-  return encodeError(`ERR unknown subcommand '${subcommand.slice(0, NAME_BYTES_SHOWN_MAX)}'. Try ${container.toUpperCase()} HELP.`)
+  const shown = shownPart(subcommand, NAME_BYTES_SHOWN_MAX)
+  return encodeError(`ERR unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.`)
 }
 
 /** What a command answers that tells its subcommands apart by itself, to one that it cannot place or whose arguments do not fit. */
 export function subcommandSyntax(container: string, subcommand: string): Uint8Array {
-  const shown = subcommand.slice(0, NAME_BYTES_SHOWN_MAX)
+  const shown = shownPart(subcommand, NAME_BYTES_SHOWN_MAX)
   return encodeError(`ERR unknown subcommand or wrong number of arguments for '${shown}'. Try ${container.toUpperCase()} HELP.`)
 }
 
 /** `fullName` is the table's name, with a bar before a subcommand: `config|get`. */
 export function wrongArity(fullName: string): Uint8Array {
   return encodeError(`ERR wrong number of arguments for '${fullName}' command`)
+}
+
+/** What EXEC answers when it is refused for `reason`, an encoded error: the transaction is gone with it. */
+export function execDiscarded(reason: Uint8Array): Uint8Array {
+  const text = Buffer.from(reason).toString('latin1').replace(/^-(ERR )?/, '').trimEnd()
+  return encodeError(`EXECABORT Transaction discarded because of: ${text}`)
 }
 
 /** `ERR invalid expire time in 'set' command` and its like. */

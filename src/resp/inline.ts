@@ -1,6 +1,8 @@
 /**
  * Splits an inline command into words as Redis does: white space separates, double quotes take escapes (\n \r \t \b \a
  * \xHH), single quotes only \', and a closing quote must be followed by white space or the end. Main thread.
+ *
+ * White space is what C's isspace says, but inside a word vertical tab and form feed belong to it.
  */
 const SPACE = 32
 const BACKSLASH = 92
@@ -20,10 +22,12 @@ function hexDigit(c: number | undefined): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1
 }
 
-/** The words of [from, to), or undefined when quotes are unbalanced. A zero byte ends the line, as in a C string. */
-export function splitInline(bytes: Uint8Array, from: number, to: number): Uint8Array[] | undefined {
-  const zero = bytes.subarray(from, to).indexOf(0)
-  const end = zero < 0 ? to : from + zero
+function endsWord(c: number): boolean {
+  return c === SPACE || c === 9 || c === 10 || c === 13
+}
+
+/** The words of [from, end), or undefined when quotes are unbalanced. */
+export function splitInline(bytes: Uint8Array, from: number, end: number): Uint8Array[] | undefined {
   const words: Uint8Array[] = []
   let at = from
   for (;;) {
@@ -38,7 +42,7 @@ export function splitInline(bytes: Uint8Array, from: number, to: number): Uint8A
       }
       const c = bytes[at] as number
       if (quote === 0) {
-        if (isSpace(c)) break
+        if (endsWord(c)) break
         if (c === DOUBLE_QUOTE || c === SINGLE_QUOTE) quote = c
         else word.push(c)
         at++

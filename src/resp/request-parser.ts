@@ -3,14 +3,15 @@
  *
  * Runs on the main thread. A resumable cursor over whatever bytes are there: it makes no strings and no objects for
  * arguments, only byte ranges in `offsets` and `lengths`. When the bytes end inside a command, the state of the cursor goes
- * into the connection's `ParseState`, and parsing goes on from there: no byte is looked at twice, in whatever pieces a
- * command comes.
+ * into the connection's `ParseState`, and parsing goes on from there: in whatever pieces a command comes, no argument is
+ * looked at twice, and a line that has not ended is looked at again only up to PROTO_INLINE_BYTES_MAX.
  *
- * Invariant: after `Incomplete`, the caller keeps the bytes from `start` on and gives them again, from offset `start` of
- * a buffer that holds more, with the same state.
+ * Invariant: after `incomplete`, the caller keeps the bytes from `start` on and gives them again, followed by more, with
+ * the same state. They may stand at another offset then.
  *
  * Format and limits: https://redis.io/docs/latest/develop/reference/protocol-spec/, and what redis-server 7 answers.
  */
+import { joinBytes } from '../base/bytes.js'
 import { parseSafeInteger } from '../base/integer.js'
 import {
   PROTO_ARGUMENTS_MAX, PROTO_INLINE_BYTES_MAX, PROTO_UNAUTHENTICATED_ARGUMENTS_MAX,
@@ -28,9 +29,10 @@ const ZERO = 48
 const NINE = 57
 
 const ARGUMENTS_INITIAL = 64
+/** Room for more arguments than this is given back after the command that needed it. */
+const ARGUMENTS_KEPT_MAX = 16 * 1024
 
-
-/** Where the parser stands inside a command whose end has not come yet. Positions count from the command's start. */
+/** Where the parser stands inside a command whose end has not come yet. `position` counts from the command's start. */
 export class ParseState {
   /** Arguments still to come, 0 between commands. */
   remaining = 0
@@ -38,6 +40,8 @@ export class ParseState {
   position = 0
   /** Length of the bulk string that is being read, -1 before its header is complete. */
   bulkLength = -1
+  /** Where the command stood in its buffer: `offsets` count from that buffer's beginning. */
+  start = 0
   offsets: Int32Array | null = null
   lengths: Int32Array | null = null
 
@@ -57,6 +61,9 @@ export class RequestParser {
   end = 0
   /** After `error`: Redis's text, without the ERR. */
   error = ''
+  // What `offsets` and `lengths` were before those of a suspended command took their place.
+  #spareOffsets: Int32Array | null = null
+  #spareLengths: Int32Array | null = null
 
   /** Parses one command of the bytes [start, limit). */
   parse(
@@ -76,14 +83,18 @@ export class RequestParser {
       argc = state.argc
       position = start + state.position
       bulkLength = state.bulkLength
+      this.#spareOffsets = this.offsets
+      this.#spareLengths = this.lengths
       this.offsets = state.offsets as Int32Array
       this.lengths = state.lengths as Int32Array
       state.remaining = 0
       state.offsets = null
       state.lengths = null
-      // Ranges were kept relative to the command's start.
-      if (start !== 0) for (let i = 0; i < argc; i++) (this.offsets[i] as number) += start
+      // The command moves when its buffer grows, which is seldom: a shift at every resumption would be quadratic.
+      const moved = start - state.start
+      if (moved !== 0) for (let i = 0; i < argc; i++) (this.offsets[i] as number) += moved
     } else {
+      if (this.offsets.length > ARGUMENTS_KEPT_MAX) this.#freshArguments()
       if (bytes[start] !== STAR) return this.#parseInline(bytes, start, limit)
       const headerEnd = this.#findLineEnd(bytes, start + 1, limit)
       if (headerEnd < 0) {
@@ -114,7 +125,7 @@ export class RequestParser {
           }
           return this.#fail(`expected '$', got '${String.fromCharCode(bytes[position] as number)}'`)
         }
-        // One to three digits and CRLF is what nearly every header is; anything else takes the careful way.
+        // One or two digits and CRLF is what nearly every header is; anything else takes the careful way.
         let at = position + 1
         let length = (bytes[at] as number) - ZERO
         if (at + 4 < limit && length > 0 && length <= 9) {
@@ -164,12 +175,18 @@ export class RequestParser {
     state.argc = argc
     state.position = position - start
     state.bulkLength = bulkLength
+    state.start = start
     state.offsets = this.offsets
     state.lengths = this.lengths
-    if (start !== 0) for (let i = 0; i < argc; i++) (state.offsets[i] as number) -= start
-    this.offsets = new Int32Array(ARGUMENTS_INITIAL)
-    this.lengths = new Int32Array(ARGUMENTS_INITIAL)
+    this.#freshArguments()
     return ParseResult.incomplete
+  }
+
+  #freshArguments(): void {
+    this.offsets = this.#spareOffsets ?? new Int32Array(ARGUMENTS_INITIAL)
+    this.lengths = this.#spareLengths ?? new Int32Array(ARGUMENTS_INITIAL)
+    this.#spareOffsets = null
+    this.#spareLengths = null
   }
 
   #fail(reason: string): number {
@@ -177,9 +194,16 @@ export class RequestParser {
     return ParseResult.error
   }
 
-  /** The offset of the CR of a line whose LF has come too, or -1. Redis does not look at the LF, and neither do we. */
+  /**
+   * The offset of the CR of a line whose next byte has come too, or -1. As in Redis, that byte may be anything, and a zero
+   * byte hides the end of its line: the client hears of its mistake when the line has become too long.
+   */
   #findLineEnd(bytes: Uint8Array, from: number, limit: number): number {
-    for (let at = from; at < limit - 1; at++) if (bytes[at] === CR) return at
+    for (let at = from; at < limit - 1; at++) {
+      const c = bytes[at]
+      if (c === CR) return at
+      if (c === 0) return -1
+    }
     return -1
   }
 
@@ -198,7 +222,8 @@ export class RequestParser {
 
   #parseInline(bytes: Uint8Array, start: number, limit: number): number {
     const found = bytes.subarray(start, limit).indexOf(LF)
-    if (found < 0) {
+    // As in Redis, a zero byte hides the end of its line.
+    if (found < 0 || bytes.subarray(start, start + found).indexOf(0) >= 0) {
       if (limit - start > PROTO_INLINE_BYTES_MAX) return this.#fail('too big inline request')
       return ParseResult.incomplete
     }
@@ -216,7 +241,7 @@ export class RequestParser {
       this.lengths[i] = word.length
       at += word.length
     })
-    this.bytes = Buffer.concat(words)
+    this.bytes = joinBytes(words)
     return ParseResult.command
   }
 }

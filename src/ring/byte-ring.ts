@@ -6,8 +6,9 @@
  *   control (Int32, one cache line each)      data (power of two bytes)
  *   [ 0] tail: bytes ever published           +--------+-----------+------+--------+-----
  *   [16] head: bytes ever released            | frame  | frame ... | WRAP | unused |
- *   [32] consumer sleeps                      +--------+-----------+------+--------+-----
- *   [48] producer waits for room
+ *   [32] producer waits for room              +--------+-----------+------+--------+-----
+ *
+ * The producer wakes the consumer by a bell, which one consumer may share among all its rings.
  *
  * A frame is 4-byte aligned and contiguous; its first word is its length in bytes (24 bits, header included) and its
  * kind (8 bits). A frame that does not fit before the end is preceded by a WRAP frame over what is left there.
@@ -18,12 +19,12 @@
  * sees the index sees the payload.
  */
 import { assert } from '../base/assert.js'
+import { Bell, createBellMemory } from './bell.js'
 
 const TAIL = 0
 const HEAD = 16
-const CONSUMER_SLEEPS = 32
-const PRODUCER_WAITS = 48
-const CONTROL_BYTES = 256
+const PRODUCER_WAITS = 32
+const CONTROL_BYTES = 192
 
 export const FRAME_KIND_WRAP = 255
 export const FRAME_LENGTH_MASK = 0x00ffffff
@@ -35,12 +36,14 @@ const FRAME_SHARE = 4
 export interface RingMemory {
   readonly control: SharedArrayBuffer
   readonly data: SharedArrayBuffer
+  /** Wakes the consumer. */
+  readonly bell: SharedArrayBuffer
 }
 
 /** `bytes` is a power of two between 16 KiB and 32 MiB (frame lengths have 24 bits). */
-export function createRingMemory(bytes: number): RingMemory {
+export function createRingMemory(bytes: number, bell = createBellMemory()): RingMemory {
   assert(bytes >= 16384 && bytes <= 32 * 1024 * 1024 && (bytes & (bytes - 1)) === 0, `ring size ${bytes}`)
-  return { control: new SharedArrayBuffer(CONTROL_BYTES), data: new SharedArrayBuffer(bytes) }
+  return { control: new SharedArrayBuffer(CONTROL_BYTES), data: new SharedArrayBuffer(bytes), bell }
 }
 
 export function alignFrame(bytes: number): number {
@@ -53,6 +56,7 @@ export class RingProducer {
   readonly size: number
   readonly frameBytesMax: number
   readonly #control: Int32Array
+  readonly #bell: Bell
   #tail: number
   #publishedTail: number
   #head: number
@@ -63,6 +67,7 @@ export class RingProducer {
     this.size = this.bytes.length
     this.frameBytesMax = this.size / FRAME_SHARE
     this.#control = new Int32Array(memory.control)
+    this.#bell = new Bell(memory.bell)
     this.#tail = Atomics.load(this.#control, TAIL)
     this.#publishedTail = this.#tail
     this.#head = Atomics.load(this.#control, HEAD)
@@ -73,8 +78,8 @@ export class RingProducer {
     return (this.#tail - Atomics.load(this.#control, HEAD)) | 0
   }
 
-  get hasUnpublished(): boolean {
-    return this.#tail !== this.#publishedTail
+  get unpublishedBytes(): number {
+    return (this.#tail - this.#publishedTail) | 0
   }
 
   /**
@@ -112,10 +117,7 @@ export class RingProducer {
     if (this.#tail === this.#publishedTail) return false
     this.#publishedTail = this.#tail
     Atomics.store(this.#control, TAIL, this.#tail)
-    if (Atomics.load(this.#control, CONSUMER_SLEEPS) === 0) return false
-    Atomics.store(this.#control, CONSUMER_SLEEPS, 0)
-    Atomics.notify(this.#control, CONSUMER_SLEEPS, 1)
-    return true
+    return this.#bell.ring()
   }
 
   /**
@@ -135,6 +137,7 @@ export class RingConsumer {
   readonly bytes: Uint8Array
   readonly words: Int32Array
   readonly #control: Int32Array
+  readonly #bell: Bell
   readonly #mask: number
   #head: number
   #publishedHead: number
@@ -145,6 +148,7 @@ export class RingConsumer {
     this.words = new Int32Array(memory.data)
     this.#mask = this.bytes.length - 1
     this.#control = new Int32Array(memory.control)
+    this.#bell = new Bell(memory.bell)
     this.#head = Atomics.load(this.#control, HEAD)
     this.#publishedHead = this.#head
     this.#tail = this.#head
@@ -184,32 +188,10 @@ export class RingConsumer {
     return this.#head === this.#tail && Atomics.load(this.#control, TAIL) === this.#tail
   }
 
-  /**
-   * Sleeps until the producer publishes or `timeoutMs` is over. The flag is set before the ring is looked at again, so
-   * a frame published in between is seen here or its producer sees the flag: no wake-up is lost.
-   */
+  /** Blocks until the producer publishes or `timeoutMs` is over. For worker threads, over a bell of their own. */
   sleep(timeoutMs: number): void {
-    Atomics.store(this.#control, CONSUMER_SLEEPS, 1)
-    if (this.isEmpty) Atomics.wait(this.#control, CONSUMER_SLEEPS, 1, timeoutMs)
-    Atomics.store(this.#control, CONSUMER_SLEEPS, 0)
-  }
-
-  /**
-   * For a thread that must not block: announces sleep and returns a promise that ends with the wake-up or after
-   * `timeoutMs`, or undefined when a frame has come in the meantime.
-   */
-  sleepAsync(timeoutMs: number): Promise<unknown> | undefined {
-    Atomics.store(this.#control, CONSUMER_SLEEPS, 1)
-    if (!this.isEmpty) {
-      Atomics.store(this.#control, CONSUMER_SLEEPS, 0)
-      return undefined
-    }
-    const wait = Atomics.waitAsync(this.#control, CONSUMER_SLEEPS, 1, timeoutMs)
-    return wait.async ? wait.value : undefined
-  }
-
-  /** Takes back an announced sleep, so that the producer does not pay for a wake-up that nobody needs. */
-  cancelSleep(): void {
-    Atomics.store(this.#control, CONSUMER_SLEEPS, 0)
+    this.#bell.announce()
+    if (this.isEmpty) this.#bell.wait(timeoutMs)
+    else this.#bell.cancel()
   }
 }

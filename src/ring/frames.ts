@@ -49,6 +49,8 @@ export const RequestFlag = {
   lockAll: 8,
   /** Pass over when the transaction's watch was found broken (see `shard.begin`). */
   conditional: 16,
+  /** A further part of a command that is counted with its first part. */
+  part: 32,
 } as const
 
 export const TARGET_GATHER = 0x80000000 | 0

@@ -2,7 +2,7 @@
  * What the router does for commands that no single shard can run as they are, by the name that the command's entry gives.
  * Main thread.
  */
-import { asciiBytes } from '../base/bytes.js'
+import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { keysOf } from './request-keys.js'
 import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
 import { lookup } from '../commands/table.js'
@@ -127,7 +127,7 @@ function scan(router: Router, request: CommandRequest, answer: Answer, owner: nu
     if (local === 0) next = shard + 1 < shardCount ? shard + 1 : 0
     const digits = String(next)
     const elementsAt = lineEnd(reply, lineEnd(reply, cursorAt))
-    answer(Buffer.concat([asciiBytes(`*2\r\n$${digits.length}\r\n${digits}\r\n`), reply.subarray(elementsAt)]))
+    answer(joinBytes([asciiBytes(`*2\r\n$${digits.length}\r\n${digits}\r\n`), reply.subarray(elementsAt)]))
   }
   router.ask(shard, { ...request, argv }, translate, owner)
 }

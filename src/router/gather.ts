@@ -4,6 +4,7 @@
  * A gather has a fixed number of parts; a part's index travels as the frame's sequence. It ends, exactly once, when every
  * part is there.
  */
+import { copyOf, joinBytes } from '../base/bytes.js'
 import { assert } from '../base/assert.js'
 import { replyEnd } from '../resp/reply-reader.js'
 import { TARGET_GATHER } from '../ring/frames.js'
@@ -37,7 +38,7 @@ export class GatherTable {
     const index = target & ~TARGET_GATHER
     const gather = this.#gathers[index]
     assert(gather !== undefined, `a reply for gather ${index}, which is not open`)
-    const chunk = bytes.slice(offset, offset + length)
+    const chunk = copyOf(bytes, offset, length)
     const begun = gather.chunks.get(first)
     if (count === 0) {
       if (begun === undefined) gather.chunks.set(first, [chunk])
@@ -48,7 +49,7 @@ export class GatherTable {
       assert(count === 1, 'a reply in pieces ends in a frame of its own')
       begun.push(chunk)
       gather.chunks.delete(first)
-      this.#setPart(gather, first, Buffer.concat(begun))
+      this.#setPart(gather, first, joinBytes(begun))
     } else if (count === 1) {
       this.#setPart(gather, first, chunk)
     } else {

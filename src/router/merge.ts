@@ -3,7 +3,7 @@
  *
  * An error in any part is the whole reply: a shard that refuses its part makes the command fail, as one server would.
  */
-import { asciiBytes } from '../base/bytes.js'
+import { asciiBytes, joinBytes } from '../base/bytes.js'
 import type { MergePolicy } from '../commands/spec.js'
 import { headerNumber, isError, lineEnd, replyEnd } from '../resp/reply-reader.js'
 
@@ -28,7 +28,7 @@ export function mergeReplies(policy: MergePolicy, parts: readonly Uint8Array[], 
         length += headerNumber(part, 0)
         bodies.push(part.subarray(lineEnd(part, 0)))
       }
-      return Buffer.concat([asciiBytes(`*${length}\r\n`), ...bodies])
+      return joinBytes([asciiBytes(`*${length}\r\n`), ...bodies])
     }
     case 'array_by_key': {
       const cursors = parts.map((part) => lineEnd(part, 0))
@@ -40,7 +40,7 @@ export function mergeReplies(policy: MergePolicy, parts: readonly Uint8Array[], 
         elements.push(part.subarray(from, end))
         cursors[index] = end
       }
-      return Buffer.concat(elements)
+      return joinBytes(elements)
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The keys of a request that a coordinator has in hand, with the database that each is in. Main thread. */
+import { joinBytes } from '../base/bytes.js'
 import { keyPositions } from '../commands/table.js'
 import type { CommandRequest } from './request.js'
 
@@ -19,7 +20,7 @@ export function keysOf(request: CommandRequest, databases: number): readonly Req
     length += argument.length
   })
   const positions: number[] = []
-  keyPositions(spec, Buffer.concat(argv), offsets, lengths, argv.length, positions)
+  keyPositions(spec, joinBytes(argv), offsets, lengths, argv.length, positions)
   const seen = new Set<string>()
   const keys: RequestKey[] = []
   positions.forEach((position, k) => {
@@ -32,12 +33,13 @@ export function keysOf(request: CommandRequest, databases: number): readonly Req
   return keys
 }
 
-/** COPY's DB option. A number that is none is the handler's to refuse. */
+/** COPY's DB option; of several the last counts. A number that is none is the handler's to refuse. */
 function copyDatabase(argv: readonly Uint8Array[], database: number, databases: number): number {
+  let last = database
   for (let i = 3; i + 1 < argv.length; i++) {
     if (Buffer.from(argv[i] as Uint8Array).toString('latin1').toLowerCase() !== 'db') continue
     const named = Number(Buffer.from(argv[i + 1] as Uint8Array).toString('latin1'))
-    if (Number.isInteger(named) && named >= 0 && named < databases) return named
+    if (Number.isInteger(named) && named >= 0 && named < databases) last = named
   }
-  return database
+  return last
 }

@@ -9,6 +9,7 @@
  * command, or of one transaction without dependent parts, enter their rings before anything else does.
  */
 import { assert } from '../base/assert.js'
+import { copyOf, joinBytes } from '../base/bytes.js'
 import { keySlot } from '../base/crc16.js'
 import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
@@ -49,6 +50,14 @@ export class Router {
   #gsnLow = 0
   #gsnHigh = 0
   #lockOwner = 0
+  /**
+   * The lock owner that frames act for when their sender names none: a command of the main thread inside a transaction
+   * asks shards without knowing of its locks.
+   */
+  actingOwner = 0
+
+  /** How many lock owners each shard has been told of that have not been told to unlock. */
+  readonly #lockOwnersOfShard: Int32Array
 
   // Arguments of one shard's part of a command.
   #partOffsets = new Int32Array(64)
@@ -57,6 +66,7 @@ export class Router {
   constructor(links: readonly ShardLink[], sink: ReplySink, databases: number, randomSeed: number) {
     this.links = links
     this.shardCount = links.length
+    this.#lockOwnersOfShard = new Int32Array(this.shardCount)
     this.#sink = sink
     this.databases = databases
     this.random = new Prng(randomSeed)
@@ -79,6 +89,11 @@ export class Router {
     return sum
   }
 
+  /** Gathers that wait for parts. */
+  get openGathers(): number {
+    return this.#gathers.openCount
+  }
+
   get isCongested(): boolean {
     for (const link of this.links) if (link.isCongested) return true
     return false
@@ -87,6 +102,11 @@ export class Router {
   /** Stamps the frames that follow with the time, in ms. */
   setTime(nowMs: number): void {
     for (const link of this.links) link.setTime(nowMs)
+  }
+
+  /** Lets shards begin on what one client has sent while others are still being read. */
+  publishEarly(): void {
+    for (const link of this.links) link.publishEarly()
   }
 
   publish(): void {
@@ -142,7 +162,7 @@ export class Router {
     const argv: Uint8Array[] = [NO_BYTES]
     for (let i = 1; i < argc; i++) {
       const offset = offsets[i] as number
-      argv.push(bytes.slice(offset, offset + (lengths[i] as number)))
+      argv.push(copyOf(bytes, offset, lengths[i] as number))
     }
     this.coordinate({ spec, argv, database, flags }, (reply) => {
       const silent = (flags & RequestFlag.silent) !== 0
@@ -185,7 +205,8 @@ export class Router {
       case 'shards': {
         const target = this.#gathers.open(this.shardCount, (parts) => answer(mergeReplies(route.merge, parts, [])))
         for (let shard = 0; shard < this.shardCount; shard++) {
-          this.send(shard, target, shard, request.spec, request.database, request.flags, request.argv, owner)
+          const flags = shard === 0 ? request.flags : request.flags | RequestFlag.part
+          this.send(shard, target, shard, request.spec, request.database, flags, request.argv, owner)
         }
         return
       }
@@ -223,7 +244,7 @@ export class Router {
   /** Writes one request frame for a gather's part. `argv[0]` does not travel. */
   send(
     shard: number, target: number, part: number, spec: CommandSpec, database: number, flags: number,
-    argv: readonly Uint8Array[], owner = 0,
+    argv: readonly Uint8Array[], owner = this.actingOwner,
   ): void {
     const packed = pack(argv)
     const link = this.links[shard] as ShardLink
@@ -250,6 +271,11 @@ export class Router {
     const positions: number[] = []
     keyPositions(spec, packed.bytes, packed.offsets, packed.lengths, argv.length, positions)
     const step = positions.length > 1 ? (positions[1] as number) - (positions[0] as number) : argv.length - 1
+    if ((argv.length - 1) % step !== 0) {
+      // A value without its key, or the other way round: the handler of any shard says so.
+      this.ask(0, request, answer, owner)
+      return
+    }
     const partOfShard = new Int32Array(this.shardCount).fill(-1)
     const shardOfPart: number[] = []
     const partOfKey: number[] = []
@@ -279,8 +305,8 @@ export class Router {
       const link = this.links[shardOfPart[part] as number] as ShardLink
       link.outstanding++
       link.send(
-        FrameKind.command, target, part, idOf(spec) | (request.database << 16), request.flags & ~RequestFlag.silent,
-        owner, this.#gsnLow, this.#gsnHigh, packed.bytes, this.#partOffsets, this.#partLengths, argc,
+        FrameKind.command, target, part, idOf(spec) | (request.database << 16),
+        (request.flags & ~RequestFlag.silent) | (part === 0 ? 0 : RequestFlag.part), owner, this.#gsnLow, this.#gsnHigh, packed.bytes, this.#partOffsets, this.#partLengths, argc,
       )
     }
   }
@@ -288,8 +314,9 @@ export class Router {
   /**
    * Locks keys, or with 'all' every key of every shard, at the current sequence number, and returns the owner that frames
    * under these locks carry. Frames sent with that owner right after this run as soon as the locks are held.
+   * @param also a name that is locked on each of the shards besides
    */
-  lock(keys: readonly Uint8Array[] | 'all'): { owner: number; shards: readonly number[] } {
+  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): { owner: number; shards: readonly number[] } {
     this.#lockOwner = (this.#lockOwner % LOCK_OWNERS_MAX) + 1
     const owner = this.#lockOwner
     if (keys === 'all') {
@@ -304,11 +331,15 @@ export class Router {
       if (names === undefined) byShard.set(shard, [NO_BYTES, key])
       else names.push(key)
     }
-    for (const [shard, names] of byShard) this.#sendLock(shard, owner, 0, names)
+    for (const [shard, names] of byShard) {
+      if (also !== undefined) names.push(also)
+      this.#sendLock(shard, owner, 0, names)
+    }
     return { owner, shards: [...byShard.keys()] }
   }
 
   #sendLock(shard: number, owner: number, flags: number, argv: readonly Uint8Array[]): void {
+    this.#lockOwnersOfShard[shard]!++
     const packed = pack(argv)
     const link = this.links[shard] as ShardLink
     link.send(
@@ -317,8 +348,17 @@ export class Router {
     )
   }
 
+  /**
+   * Whether a frame sent to the shard now may have to wait there for a lock. When not, the frames of one transaction run
+   * one directly after the other.
+   */
+  isLocked(shard: number): boolean {
+    return this.#lockOwnersOfShard[shard] !== 0
+  }
+
   unlock(owner: number, shards: readonly number[]): void {
     for (const shard of shards) {
+      this.#lockOwnersOfShard[shard]!--
       const link = this.links[shard] as ShardLink
       link.send(
         FrameKind.unlock, 0, 0, 0, 0, owner, this.#gsnLow, this.#gsnHigh, NO_BYTES, NO_NUMBERS, NO_NUMBERS, 1,
@@ -355,17 +395,17 @@ export class Router {
   }
 }
 
-/** Arguments joined into one buffer, in the shape that frames are written from. */
+/** Arguments joined into one buffer, in the shape that frames are written from: without argument 0, which does not travel. */
 function pack(argv: readonly Uint8Array[]): { bytes: Uint8Array; offsets: Int32Array; lengths: Int32Array } {
   const offsets = new Int32Array(argv.length)
   const lengths = new Int32Array(argv.length)
   let length = 0
-  argv.forEach((argument, i) => {
+  for (let i = 1; i < argv.length; i++) {
     offsets[i] = length
-    lengths[i] = argument.length
-    length += argument.length
-  })
-  return { bytes: argv.length === 2 ? (argv[1] as Uint8Array) : Buffer.concat(argv), offsets, lengths }
+    lengths[i] = (argv[i] as Uint8Array).length
+    length += lengths[i] as number
+  }
+  return { bytes: argv.length === 2 ? (argv[1] as Uint8Array) : joinBytes(argv.slice(1)), offsets, lengths }
 }
 
 function fixedFirstKey(spec: CommandSpec): number {

@@ -15,6 +15,8 @@ import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ri
 const TIME_FRAME_BYTES = 12
 const EXTERNAL_FRAME_BYTES = 4
 
+const PUBLISH_EARLY_BYTES = Number(process.env.EARLY ?? 4096)
+
 /** Passes a frame's buffer to the shard, outside the ring. */
 export type SendExternal = (frame: SharedArrayBuffer) => void
 
@@ -97,6 +99,11 @@ export class ShardLink {
       at += 4 + ((argumentLength + 3) & ~3)
     }
     this.#end(kind)
+  }
+
+  /** Publishes when enough has come together that the shard may as well begin. */
+  publishEarly(): void {
+    if (this.#ring.unpublishedBytes >= PUBLISH_EARLY_BYTES) this.#ring.publish()
   }
 
   /** Makes the frames written so far visible to the shard. */

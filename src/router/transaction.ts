@@ -3,12 +3,12 @@
  *
  * Without dependent parts, the commands take consecutive places in the order and all their frames enter the rings before
  * anything else: nothing can stand between them, and no lock is needed. A watch on the one shard that everything happens on
- * is checked by that shard at the start.
+ * is checked by that shard at the start, unless a lock of somebody else could make a part of it wait.
  *
  * Otherwise every key is locked, watched ones too (or, with a command that looks at the whole keyspace, every shard); the
  * watches are checked under the locks; the commands run, each dependent one to its end before the next; then all is unlocked.
  */
-import { asciiBytes } from '../base/bytes.js'
+import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { shardBegin, shardUnwatch } from '../commands/internal.js'
 import { RequestFlag } from '../ring/frames.js'
 import { headerNumber } from '../resp/reply-reader.js'
@@ -21,12 +21,9 @@ export interface Transaction {
   readonly connection: number
   readonly commands: readonly CommandRequest[]
   readonly watchedKeys: readonly Uint8Array[]
-  /**
-   * Runs a command of the main thread. It may change the session (SELECT), which is why databases of the commands after it
-   * are asked for only when they run.
-   */
+  /** Runs a command of the main thread. It may change the session (SELECT). */
   readonly runOnMain: (request: CommandRequest, answer: Answer) => void
-  /** The session's database now. */
+  /** The session's database now. It is asked for when EXEC comes and around each command of the main thread. */
   readonly database: () => number
   readonly nilArray: Uint8Array
 }
@@ -45,7 +42,7 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   }
   const watchShards = new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))
   const [shard] = watchShards
-  if (watchShards.size === 1 && homes.every((home) => home === shard)) {
+  if (watchShards.size === 1 && homes.every((home) => home === shard) && !router.isLocked(shard as number)) {
     executeInOrder(router, transaction, homes, shard as number, answer)
   } else {
     executeLocked(router, transaction, answer)
@@ -57,7 +54,7 @@ function runsOnMain(command: CommandRequest): boolean {
 }
 
 function joinReplies(replies: readonly Uint8Array[]): Uint8Array {
-  return Buffer.concat([asciiBytes(`*${replies.length}\r\n`), ...replies])
+  return joinBytes([asciiBytes(`*${replies.length}\r\n`), ...replies])
 }
 
 /** `watchShard` is the one shard that all of it happens on when there is a watch, or -1. */
@@ -130,10 +127,12 @@ function executeLocked(router: Router, transaction: Transaction, answer: Answer)
     if (own.length === 0) whole = true
     for (const { key } of own) keys.push(key)
   }
-  const lock = router.lock(whole ? 'all' : keys)
   const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
   const connectionName = asciiBytes(String(connection))
+  // With the connection's name, whatever it asks of its watches next waits until this transaction is through with them.
+  const lock = router.lock(whole ? 'all' : keys, connectionName)
   const replies: Uint8Array[] = []
+  let database = transaction.database()
 
   const finish = (reply: Uint8Array): void => {
     if (watchShards.length > 0) {
@@ -145,26 +144,42 @@ function executeLocked(router: Router, transaction: Transaction, answer: Answer)
     router.unlock(lock.owner, lock.shards)
     answer(reply)
   }
-  const runFrom = (index: number): void => {
-    const command = commands[index]
-    if (command === undefined) {
-      finish(joinReplies(replies))
+  const run = (command: CommandRequest, next: Answer): void => {
+    if (!runsOnMain(command)) {
+      router.run({ ...command, database }, next, lock.owner)
       return
     }
-    const next: Answer = (reply) => {
-      replies.push(reply)
-      runFrom(index + 1)
+    // Commands that the client sent after EXEC may have changed its session in the meantime, which is none of this
+    // transaction's business: only what its own commands change is.
+    const before = transaction.database()
+    router.actingOwner = lock.owner
+    transaction.runOnMain(command, next)
+    router.actingOwner = 0
+    const after = transaction.database()
+    if (after !== before) database = after
+  }
+  let isRunning = false
+  // A loop, because a thousand commands of the main thread in a row would be as many calls within each other.
+  const runOn = (): void => {
+    if (isRunning) return
+    isRunning = true
+    for (let done = -1; done < replies.length && replies.length < commands.length; ) {
+      done = replies.length
+      run(commands[done] as CommandRequest, (reply) => {
+        replies.push(reply)
+        runOn()
+      })
     }
-    if (runsOnMain(command)) transaction.runOnMain(command, next)
-    else router.run({ ...command, database: transaction.database() }, next, lock.owner)
+    isRunning = false
+    if (replies.length === commands.length) finish(joinReplies(replies))
   }
   if (watchShards.length === 0) {
-    runFrom(0)
+    runOn()
     return
   }
   const target = router.gather(watchShards.length, (parts) => {
     if (parts.some((part) => headerNumber(part, 0) === 1)) finish(transaction.nilArray)
-    else runFrom(0)
+    else runOn()
   })
   watchShards.forEach((shard, i) => {
     router.send(shard, target, i, shardBegin, 0, 0, [NO_BYTES, connectionName], lock.owner)

@@ -52,6 +52,8 @@ export interface ShardOptions {
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
   readonly clock: Clock
+  /** Smaller chunks for simulations with many shards; see `Arena`. */
+  readonly arenaChunkBytes?: number
   /** The next frame that travels outside the ring. */
   readonly takeExternal: () => SharedArrayBuffer
   readonly events: ShardEvents
@@ -84,6 +86,7 @@ export class ShardExecutor implements ShardSelf {
       databases: options.databases,
       hashSeed: options.hashSeed,
       randomSeed: options.randomSeed,
+      ...(options.arenaChunkBytes === undefined ? {} : { arenaChunkBytes: options.arenaChunkBytes }),
     })
     this.watches = new WatchTable(this.keyspace)
     this.#requests = new RingConsumer(options.requests)
@@ -122,7 +125,10 @@ export class ShardExecutor implements ShardSelf {
     if (nowMs - this.#periodicAtMs < PERIOD_MS) return
     this.#periodicAtMs = nowMs
     const startedUs = this.#clock.monotonicUs()
+    // A frame that waits for a lock must still find the keys that were alive at its own time.
+    this.keyspace.nowMs = Math.min(nowMs, this.locks.oldestMs)
     this.keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs)
+    this.keyspace.nowMs = nowMs
     this.#expireCycleUs += this.#clock.monotonicUs() - startedUs
   }
 
@@ -133,6 +139,12 @@ export class ShardExecutor implements ShardSelf {
 
   get usedBytes(): number {
     return this.keyspace.memory().usedBytes
+  }
+
+  /** Looks for a request up to `looks` times; true when one has come. */
+  spin(looks: number): boolean {
+    for (let i = 0; i < looks; i++) if (!this.#requests.isEmpty) return true
+    return false
   }
 
   /** Blocks until a request comes or `timeoutMs` is over. */
@@ -193,6 +205,14 @@ export class ShardExecutor implements ShardSelf {
         this.locks.wait(this.#keep(words, word, at, scope, owner))
         return
       }
+      const lockedAtMs = this.locks.timeOf(owner)
+      if (lockedAtMs !== undefined) {
+        const nowMs = this.keyspace.nowMs
+        this.keyspace.nowMs = lockedAtMs
+        this.#execute(idAndDb & 0xffff, idAndDb >>> 16, words, word, argumentsAndFlags >>> 24)
+        this.keyspace.nowMs = nowMs
+        return
+      }
     }
     this.#execute(idAndDb & 0xffff, idAndDb >>> 16, words, word, argumentsAndFlags >>> 24)
   }
@@ -218,7 +238,8 @@ export class ShardExecutor implements ShardSelf {
     const startedUs = this.#clock.monotonicUs()
     ;(spec.shard as (call: ShardCall) => void)(call)
     const durationUs = this.#clock.monotonicUs() - startedUs
-    this.#statistics.record(id, durationUs)
+    if ((flags & RequestFlag.part) === 0) this.#statistics.record(id, durationUs)
+    else this.#statistics.addTime(id, durationUs)
     const error = sender.writer.lastError
     if (error !== null) {
       this.#statistics.recordFailure(id, error)
@@ -249,7 +270,7 @@ export class ShardExecutor implements ShardSelf {
       scope = names
     }
     if (this.locks.mustWait(scope, owner)) this.locks.wait(this.#keep(words, word, end, scope, owner))
-    else this.locks.grant(scope, owner)
+    else this.locks.grant(scope, owner, this.keyspace.nowMs)
   }
 
   #scopeOf(spec: CommandSpec): LockScope {

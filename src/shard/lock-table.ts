@@ -6,7 +6,10 @@
  * look in here at all.
  *
  * A frame must wait when a key of its own is held by another owner or wanted by an earlier frame that waits; a frame
- * over the whole shard waits for every lock and every waiting frame, and everything after it waits for it.
+ * over the whole shard waits for every lock and every waiting frame, and everything after it waits for it. A frame without
+ * keys (bookkeeping) conflicts with nothing.
+ *
+ * A transaction happens at one time: that of the frame that asked for its locks, however late its later hops come.
  *
  * Keys are strings here (one character a byte): locks are rare, and gone within two hops.
  */
@@ -31,9 +34,15 @@ export function lockName(bytes: Uint8Array, offset: number, length: number): str
   return latin1Of(bytes, offset, length)
 }
 
+interface Grant {
+  readonly scope: LockScope
+  /** The clock when the lock was asked for. */
+  readonly nowMs: number
+}
+
 export class LockTable {
   readonly #ownerByKey = new Map<string, number>()
-  readonly #granted = new Map<number, LockScope>()
+  readonly #granted = new Map<number, Grant>()
   #wholeShardOwner = 0
   readonly #wanted = new Map<string, number>()
   #wholeShardWaiters = 0
@@ -48,16 +57,29 @@ export class LockTable {
     return this.#waiting.length
   }
 
+  /** The time at which frames of the owner happen, or undefined when it holds no lock here. */
+  timeOf(owner: number): number | undefined {
+    return this.#granted.get(owner)?.nowMs
+  }
+
+  /** The earliest time at which a frame may still happen here because of locks; Infinity when there are none. */
+  get oldestMs(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { nowMs } of this.#granted.values()) oldest = Math.min(oldest, nowMs)
+    for (const { nowMs } of this.#waiting) oldest = Math.min(oldest, nowMs)
+    return oldest
+  }
+
   mustWait(scope: LockScope, owner: number): boolean {
-    // An owner's own frames follow its lock frame: they run once it is granted, and wait with it before.
+    if (scope.length === 0) return false
+    // An owner's own frames follow its lock frame: they run once it is granted, and wait for its keys with it before.
     if (owner !== 0 && this.#granted.has(owner)) return false
     if (this.#wholeShardOwner !== 0 || this.#wholeShardWaiters !== 0) return true
     if (scope === 'all') return this.#granted.size !== 0 || this.#waiting.length !== 0
     for (const key of scope) {
       if (this.#ownerByKey.has(key) || this.#wanted.has(key)) return true
     }
-    // An owner whose lock frame still waits has all its keys in `wanted`, but a frame of it without keys has none.
-    return owner !== 0 && this.#waiting.some((frame) => frame.owner === owner)
+    return false
   }
 
   wait(frame: WaitingFrame): void {
@@ -66,22 +88,27 @@ export class LockTable {
     else for (const key of frame.scope) this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
   }
 
-  /** Takes the locks; the caller has seen that `mustWait` is false. */
-  grant(scope: LockScope, owner: number): void {
-    this.#granted.set(owner, scope)
+  /** Takes the locks; the caller has seen that `mustWait` is false. `nowMs` is the clock of the frame that asks. */
+  grant(scope: LockScope, owner: number, nowMs: number): void {
+    this.#granted.set(owner, { scope, nowMs })
     if (scope === 'all') this.#wholeShardOwner = owner
     else for (const key of scope) this.#ownerByKey.set(key, owner)
   }
 
-  /** Gives an owner's locks back, then hands every frame that need not wait any more to `run`, in order. */
+  /**
+   * Gives an owner's locks back, then hands every frame that need not wait any more to `run`, in order.
+   *
+   * The locks may not have been granted yet: a transaction is through when all its commands are, and where none of them went
+   * (its watch was broken, or the shard was locked for the sake of the keyspace as a whole) nobody has waited for them.
+   */
   release(owner: number, run: (frame: WaitingFrame) => void): void {
-    const scope = this.#granted.get(owner)
-    if (scope === undefined) return
-    this.#granted.delete(owner)
-    if (scope === 'all') this.#wholeShardOwner = 0
-    else for (const key of scope) this.#ownerByKey.delete(key)
-
-    const frames = this.#waiting
+    const grant = this.#granted.get(owner)
+    if (grant !== undefined) {
+      this.#granted.delete(owner)
+      if (grant.scope === 'all') this.#wholeShardOwner = 0
+      else for (const key of grant.scope) this.#ownerByKey.delete(key)
+    }
+    const frames = grant !== undefined ? this.#waiting : this.#waiting.filter((frame) => frame.owner !== owner)
     this.#waiting = []
     this.#wanted.clear()
     this.#wholeShardWaiters = 0

@@ -33,6 +33,11 @@ export class WatchTable {
     this.#keyspace = keyspace
   }
 
+  /** Connections that watch something here. */
+  get size(): number {
+    return this.#byConnection.size
+  }
+
   watch(connection: number, database: number, key: Uint8Array): void {
     let watcher = this.#byConnection.get(connection)
     if (watcher === undefined) {
@@ -79,6 +84,7 @@ export class WatchTable {
 
   /** SWAPDB: a watched key breaks when it exists on either side of the swap. */
   databasesSwapped(a: number, b: number): void {
+    if (a === b) return
     for (const watcher of this.#byConnection.values()) {
       for (const watch of watcher.watches.values()) {
         if (watch.database !== a && watch.database !== b) continue

@@ -8,39 +8,38 @@
  * Invariants: segments after the first exist only when the first is whole. A bucket begins at a cache line. The
  * contents of a bucket just added are undefined.
  */
-import { copyBytes } from "../base/bytes.js";
-import type { Arena, ArenaRef } from "./arena.js";
-import { byteIndexOf, chunkOf, NO_REF, wordIndexOf } from "./arena.js";
+import { copyBytes } from '../base/bytes.js'
+import type { Arena } from './arena.js'
+import { BUCKET_BYTES } from './bucket.js'
+import { type ArenaRef, byteIndexOf, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
 
-export const BUCKET_WORDS = 16;
-export const BUCKET_BYTES = 64;
-const BUCKET_UNITS_SHIFT = 3;
+const BUCKET_UNITS_SHIFT = 3
 
-const SEGMENT_SHIFT = 10;
-const SEGMENT_BUCKETS = 1 << SEGMENT_SHIFT;
-const SEGMENT_BYTES = SEGMENT_BUCKETS * BUCKET_BYTES;
-const FIRST_SEGMENT_BUCKETS_MIN = 4;
-const DIRECTORY_ENTRIES_MIN = 2;
+const SEGMENT_SHIFT = 10
+const SEGMENT_BUCKETS = 1 << SEGMENT_SHIFT
+const SEGMENT_BYTES = SEGMENT_BUCKETS * BUCKET_BYTES
+const FIRST_SEGMENT_BUCKETS_MIN = 4
+const DIRECTORY_ENTRIES_MIN = 2
 
-const noWords = new Int32Array(0);
+const noWords = new Int32Array(0)
 
 export class BucketDirectory {
   /** What the directory and the segments hold of the arena. */
-  bytes = 0;
+  bytes = 0
 
-  private directory: ArenaRef = NO_REF;
+  private directory: ArenaRef = NO_REF
   /** The chunk that holds the directory, and where in it the directory begins. */
-  private words: Int32Array = noWords;
-  private at = 0;
-  private directoryEntries = 0;
-  private segments = 0;
-  private firstSegmentBuckets = 0;
+  private words: Int32Array = noWords
+  private at = 0
+  private directoryEntries = 0
+  private segments = 0
+  private firstSegmentBuckets = 0
 
   constructor(private readonly arena: Arena) {}
 
   /** The reference of a bucket that exists. */
   bucket(index: number): number {
-    return this.words[this.at + (index >>> SEGMENT_SHIFT)]! + ((index & (SEGMENT_BUCKETS - 1)) << BUCKET_UNITS_SHIFT);
+    return this.words[this.at + (index >>> SEGMENT_SHIFT)]! + ((index & (SEGMENT_BUCKETS - 1)) << BUCKET_UNITS_SHIFT)
   }
 
   /**
@@ -48,98 +47,98 @@ export class BucketDirectory {
    * @returns its reference, or `NO_REF`, with nothing changed, when there is no memory
    */
   add(index: number): ArenaRef {
-    const segment = index >>> SEGMENT_SHIFT;
+    const segment = index >>> SEGMENT_SHIFT
     if (segment === this.segments) {
-      if (!this.addSegment(segment)) return NO_REF;
+      if (!this.addSegment(segment)) return NO_REF
     } else if (segment === 0 && index === this.firstSegmentBuckets) {
-      if (!this.resizeFirstSegment(this.firstSegmentBuckets * 2)) return NO_REF;
+      if (!this.resizeFirstSegment(this.firstSegmentBuckets * 2)) return NO_REF
     }
-    return this.bucket(index) as ArenaRef;
+    return this.bucket(index) as ArenaRef
   }
 
   /** Removes the bucket `index`, the last one; the buckets of a small table may move. */
   remove(index: number): void {
-    const segment = index >>> SEGMENT_SHIFT;
+    const segment = index >>> SEGMENT_SHIFT
     if (segment > 0) {
       if ((index & (SEGMENT_BUCKETS - 1)) === 0) {
-        this.arena.free(this.words[this.at + segment]! as ArenaRef);
-        this.segments--;
-        this.bytes -= SEGMENT_BYTES;
-        if (this.segments <= this.directoryEntries / 4) this.resizeDirectory(this.directoryEntries / 2);
+        this.arena.free(this.words[this.at + segment]! as ArenaRef)
+        this.segments--
+        this.bytes -= SEGMENT_BYTES
+        if (this.segments <= this.directoryEntries / 4) this.resizeDirectory(this.directoryEntries / 2)
       }
-      return;
+      return
     }
     // Some of it may stay unused, so that a bucket added and removed in turn does not move all others each time. When
     // there is no memory for a smaller copy, the segment stays as it is.
     if (index <= this.firstSegmentBuckets / 4 && this.firstSegmentBuckets > FIRST_SEGMENT_BUCKETS_MIN) {
-      this.resizeFirstSegment(this.firstSegmentBuckets / 2);
+      this.resizeFirstSegment(this.firstSegmentBuckets / 2)
     }
   }
 
   /** Gives all segments and the directory back to the arena. */
   clear(): void {
     for (let segment = 0; segment < this.segments; segment++) {
-      this.arena.free(this.words[this.at + segment]! as ArenaRef);
+      this.arena.free(this.words[this.at + segment]! as ArenaRef)
     }
-    if (this.directory !== NO_REF) this.arena.free(this.directory);
-    this.forget();
+    if (this.directory !== NO_REF) this.arena.free(this.directory)
+    this.forget()
   }
 
   /** The arena has been reset: there are no buckets. */
   forget(): void {
-    this.bytes = 0;
-    this.directory = NO_REF;
-    this.words = noWords;
-    this.at = 0;
-    this.directoryEntries = 0;
-    this.segments = 0;
-    this.firstSegmentBuckets = 0;
+    this.bytes = 0
+    this.directory = NO_REF
+    this.words = noWords
+    this.at = 0
+    this.directoryEntries = 0
+    this.segments = 0
+    this.firstSegmentBuckets = 0
   }
 
   private addSegment(segment: number): boolean {
     if (segment === this.directoryEntries) {
-      if (!this.resizeDirectory(Math.max(DIRECTORY_ENTRIES_MIN, segment * 2))) return false;
+      if (!this.resizeDirectory(Math.max(DIRECTORY_ENTRIES_MIN, segment * 2))) return false
     }
-    const buckets = segment === 0 ? FIRST_SEGMENT_BUCKETS_MIN : SEGMENT_BUCKETS;
-    const ref = this.arena.tryAllocate(buckets * BUCKET_BYTES);
-    if (ref === NO_REF) return false;
-    if (segment === 0) this.firstSegmentBuckets = buckets;
-    this.words[this.at + segment] = ref;
-    this.segments++;
-    this.bytes += buckets * BUCKET_BYTES;
-    return true;
+    const buckets = segment === 0 ? FIRST_SEGMENT_BUCKETS_MIN : SEGMENT_BUCKETS
+    const ref = this.arena.tryAllocate(buckets * BUCKET_BYTES)
+    if (ref === NO_REF) return false
+    if (segment === 0) this.firstSegmentBuckets = buckets
+    this.words[this.at + segment] = ref
+    this.segments++
+    this.bytes += buckets * BUCKET_BYTES
+    return true
   }
 
   private resizeDirectory(entries: number): boolean {
-    const ref = this.arena.tryAllocate(entries * 4);
-    if (ref === NO_REF) return false;
-    const words = this.arena.chunkWords[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    for (let i = 0; i < this.segments; i++) words[at + i] = this.words[this.at + i]!;
-    if (this.directory !== NO_REF) this.arena.free(this.directory);
-    this.bytes += (entries - this.directoryEntries) * 4;
-    this.directory = ref;
-    this.words = words;
-    this.at = at;
-    this.directoryEntries = entries;
-    return true;
+    const ref = this.arena.tryAllocate(entries * 4)
+    if (ref === NO_REF) return false
+    const words = this.arena.chunkWords[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    for (let i = 0; i < this.segments; i++) words[at + i] = this.words[this.at + i]!
+    if (this.directory !== NO_REF) this.arena.free(this.directory)
+    this.bytes += (entries - this.directoryEntries) * 4
+    this.directory = ref
+    this.words = words
+    this.at = at
+    this.directoryEntries = entries
+    return true
   }
 
   private resizeFirstSegment(buckets: number): boolean {
-    const ref = this.arena.tryAllocate(buckets * BUCKET_BYTES);
-    if (ref === NO_REF) return false;
-    const old = this.words[this.at]! as ArenaRef;
+    const ref = this.arena.tryAllocate(buckets * BUCKET_BYTES)
+    if (ref === NO_REF) return false
+    const old = this.words[this.at]! as ArenaRef
     copyBytes(
       this.arena.chunkBytes[chunkOf(old)]!,
       byteIndexOf(old),
       this.arena.chunkBytes[chunkOf(ref)]!,
       byteIndexOf(ref),
       Math.min(buckets, this.firstSegmentBuckets) * BUCKET_BYTES,
-    );
-    this.words[this.at] = ref;
-    this.arena.free(old);
-    this.bytes += (buckets - this.firstSegmentBuckets) * BUCKET_BYTES;
-    this.firstSegmentBuckets = buckets;
-    return true;
+    )
+    this.words[this.at] = ref
+    this.arena.free(old)
+    this.bytes += (buckets - this.firstSegmentBuckets) * BUCKET_BYTES
+    this.firstSegmentBuckets = buckets
+    return true
   }
 }

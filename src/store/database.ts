@@ -4,126 +4,101 @@
  * Owned by the shard's thread. Keys are given as byte ranges of any `Uint8Array`, also one over shared memory, at any
  * alignment; a value passed in may lie in this same arena, when it is passed as the cursor's own `bytes`.
  *
- * Invariants: every key is in `table`; those and only those with an expiry time are in `expires` too, as the same
- * reference. The cursor is valid after a call that says so, until the next call that moves it. A call that fails for
- * lack of memory (`ArenaFullError`) has changed no key.
+ * Invariants: the cursor is valid after a call that says so, until the next call that moves it. A key past its time is
+ * absent to every call but `forEach`. A call that fails for lack of memory (`ArenaFullError`) has changed no key.
  */
-import { assert } from "../base/assert.js";
-import { copyBytes } from "../base/bytes.js";
-import { GATHERED_WORDS, halfSipHash, halfSipHashOfWords } from "../base/half-siphash.js";
-import { decayedCounter, idleSecondsOf, touchedLfuClock } from "./access-clock.js";
-import type { ArenaRef } from "./arena.js";
-import { ArenaFullError, chunkOf, NO_REF, wordIndexOf } from "./arena.js";
-import { BUCKET_BYTES } from "./bucket-directory.js";
-import type { Keyspace } from "./keyspace.js";
-import {
-  EXPIRY_FLAG,
-  headerWord,
-  keyWordOffset,
-  LAYOUT_FLAGS,
-  layoutFor,
-  VALUE_LENGTH_INLINE_MAX,
-  valueByteOffset,
-  WIDE_FLAG,
-  writeLengths,
-} from "./record.js";
-import { RecordCursor } from "./record-cursor.js";
-import { Table } from "./table.js";
-import { KEEP_TTL, NO_EXPIRY, ValueType } from "./value-type.js";
-
-/** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
-const gathered = new Int32Array(GATHERED_WORDS);
-
-/** A growing value gets as much again as slack, and from here on an eighth: appending stays linear in the total. */
-const DOUBLING_BYTES_MAX = 1024 * 1024;
+import { assert } from '../base/assert.js'
+import { decayedCounter, idleSecondsOf, touchedLfuClock } from './access-clock.js'
+import { NO_REF } from './arena-ref.js'
+import type { Keyspace } from './keyspace.js'
+import { copyValue, EXPIRY_FLAG, headerWord } from './record.js'
+import { RecordStore } from './record-store.js'
+import type { Table } from './table.js'
+import { KEEP_TTL, NO_EXPIRY, ValueType } from './value-type.js'
 
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
-const RANDOM_KEY_TRIES_MAX = 100;
+const RANDOM_KEY_TRIES_MAX = 100
 
 /** The shape of a database's tables, for DEBUG HTSTATS. */
 export interface TableSlots {
-  readonly buckets: number;
-  readonly overflowBuckets: number;
-  readonly keys: number;
-  readonly bytes: number;
+  readonly buckets: number
+  readonly overflowBuckets: number
+  readonly keys: number
+  readonly bytes: number
   /** How many chains have 0, 1, 2... records. */
-  readonly chainLengths: readonly number[];
+  readonly chainLengths: readonly number[]
 }
 
-export class Database extends RecordCursor {
+export class Database extends RecordStore {
   /** Changed by `Keyspace.swapDatabases` only. */
-  index: number;
-  readonly keyspace: Keyspace;
+  index: number
+  readonly keyspace: Keyspace
   /** A running average over the keys that active expiry sampled. */
-  averageTtlMs = 0;
+  averageTtlMs = 0
   /** What the last `sampleExpires` saw. */
-  sampledKeys = 0;
-  sampledExpired = 0;
+  sampledKeys = 0
+  sampledExpired = 0
 
-  private readonly table: Table;
-  private readonly expires: Table;
-  private expiresCursor = 0;
+  private expiresCursor = 0
 
   constructor(index: number, keyspace: Keyspace) {
-    super(keyspace.arena);
-    this.index = index;
-    this.keyspace = keyspace;
-    this.table = new Table(keyspace.arena, keyspace.hashKey0, keyspace.hashKey1);
-    this.expires = new Table(keyspace.arena, keyspace.hashKey0, keyspace.hashKey1);
+    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1)
+    this.index = index
+    this.keyspace = keyspace
   }
 
   get size(): number {
-    return this.table.size;
+    return this.table.size
   }
 
   get expiresSize(): number {
-    return this.expires.size;
+    return this.expires.size
   }
 
   get tableBytes(): number {
-    return this.table.bytes + this.expires.bytes;
+    return this.table.bytes + this.expires.bytes
   }
 
   /** Looks a key up to read it: counts a hit or a miss, touches the access clock. Removes it if its time is over. */
   find(buffer: Uint8Array, offset: number, length: number): boolean {
-    const found = this.lookup(buffer, offset, length);
-    const { keyspace } = this;
+    const found = this.lookup(buffer, offset, length)
+    const { keyspace } = this
     if (!found) {
-      keyspace.stats.misses++;
-      return false;
+      keyspace.stats.misses++
+      return false
     }
-    keyspace.stats.hits++;
-    if (!keyspace.noTouch) this.touch();
-    return true;
+    keyspace.stats.hits++
+    if (!keyspace.noTouch) this.touch()
+    return true
   }
 
   /** Looks a key up to change it: touches the access clock. Removes it if its time is over. */
   findForWrite(buffer: Uint8Array, offset: number, length: number): boolean {
-    const found = this.lookup(buffer, offset, length);
-    if (found && !this.keyspace.noTouch) this.touch();
-    return found;
+    const found = this.lookup(buffer, offset, length)
+    if (found && !this.keyspace.noTouch) this.touch()
+    return found
   }
 
   /** Looks a key up without a trace, but that it is removed if its time is over. */
   peek(buffer: Uint8Array, offset: number, length: number): boolean {
-    return this.lookup(buffer, offset, length);
+    return this.lookup(buffer, offset, length)
   }
 
   /** Seconds since the key was used, of its LRU clock. */
   idleSeconds(): number {
-    return idleSecondsOf(this.accessClock, this.keyspace.lruClock);
+    return idleSecondsOf(this.accessClock, this.keyspace.lruClock)
   }
 
   /** The logarithmic counter of the key's LFU clock as it has decayed until now, from 0 to 255. */
   accessFrequency(): number {
-    return decayedCounter(this.accessClock, this.keyspace.lfuMinutes, this.keyspace.lfuDecayMinutes);
+    return decayedCounter(this.accessClock, this.keyspace.lfuMinutes, this.keyspace.lfuDecayMinutes)
   }
 
   /** What the arena and the tables hold for this key: its block and its share of the buckets. */
   memoryUsage(): number {
-    let bytes = this.arena.usableSize(this.ref) + this.table.bytes / this.table.size;
-    if (this.expireAtMs() !== NO_EXPIRY) bytes += this.expires.bytes / this.expires.size;
-    return Math.round(bytes);
+    let bytes = this.arena.usableSize(this.ref) + this.table.bytes / this.table.size
+    if (this.expireAtMs() !== NO_EXPIRY) bytes += this.expires.bytes / this.expires.size
+    return Math.round(bytes)
   }
 
   /**
@@ -141,19 +116,19 @@ export class Database extends RecordCursor {
     encoding: number,
     expireAtMs: number,
   ): void {
-    const hash = this.hash(key, keyOffset, keyLength);
-    const old = this.table.find(hash, key, keyOffset, keyLength, gathered);
+    const hash = this.hash(key, keyOffset, keyLength)
+    const old = this.findRecord(hash, key, keyOffset, keyLength)
     if (old === NO_REF) {
-      const expiry = expireAtMs === KEEP_TTL ? NO_EXPIRY : expireAtMs;
-      const { initialClock } = this.keyspace;
-      const header = headerWord(ValueType.string, encoding, initialClock);
-      this.add(hash, key, keyOffset, keyLength, header, valueLength, expiry);
-      copyBytes(value, valueOffset, this.bytes, this.valueOffset, valueLength);
+      const expiry = expireAtMs === KEEP_TTL ? NO_EXPIRY : expireAtMs
+      const { initialClock } = this.keyspace
+      const header = headerWord(ValueType.string, encoding, initialClock)
+      this.add(hash, key, keyOffset, keyLength, header, valueLength, expiry)
+      copyValue(value, valueOffset, this.words, this.bytes, this.valueOffset, valueLength)
     } else {
-      this.load(old);
-      this.overwrite(hash, value, valueOffset, valueLength, encoding, expireAtMs);
+      this.load(old)
+      this.overwrite(hash, value, valueOffset, valueLength, encoding, expireAtMs)
     }
-    this.modified();
+    this.modified()
   }
 
   /**
@@ -169,69 +144,33 @@ export class Database extends RecordCursor {
     valueLength: number,
     expireAtMs: number,
   ): void {
-    let hash = this.hash(key, keyOffset, keyLength);
-    const old = this.table.find(hash, key, keyOffset, keyLength, gathered);
+    let hash = this.hash(key, keyOffset, keyLength)
+    const old = this.findRecord(hash, key, keyOffset, keyLength)
     if (old !== NO_REF) {
       // Lookups treat a key past its time as absent although it may still be here.
-      this.load(old);
-      assert(this.isExpired(), "a key was created that exists");
-      if (this.keyspace.lazyExpireDeletes) this.expire();
-      else this.unlink();
-      hash = this.hash(key, keyOffset, keyLength);
+      this.load(old)
+      assert(this.isExpired(), 'a key was created that exists')
+      if (this.keyspace.lazyExpireDeletes) this.expire()
+      else this.unlink()
+      hash = this.hash(key, keyOffset, keyLength)
     }
-    const header = headerWord(type, encoding, this.keyspace.initialClock);
-    this.add(hash, key, keyOffset, keyLength, header, valueLength, expireAtMs);
-    if (!this.arena.isZeroed(this.ref)) this.bytes.fill(0, this.valueOffset, this.valueOffset + valueLength);
-    this.modified();
-  }
-
-  /**
-   * Makes the value of the record in hand longer or shorter: the beginning stays, growth is zeros. The record may move,
-   * and the cursor with it. Not counted as a modification: the caller changes bytes next and then calls `modified`.
-   * @throws ArenaFullError only when it grows
-   */
-  resizeValue(length: number): void {
-    const old = this.valueLength;
-    const usable = this.arena.usableSize(this.ref);
-    const needed = this.overheadBytes + length;
-    const fits = needed <= usable && ((this.meta & WIDE_FLAG) !== 0 || length <= VALUE_LENGTH_INLINE_MAX);
-    if (length > old) {
-      if (fits) {
-        this.setValueLength(length);
-        this.bytes.fill(0, this.valueOffset + old, this.valueOffset + length);
-        return;
-      }
-      const slack = length <= DOUBLING_BYTES_MAX ? length : Math.max(DOUBLING_BYTES_MAX, length >>> 3);
-      const layout = layoutFor(this.keyLength, length + slack, this.expireAtMs() !== NO_EXPIRY);
-      const bytes = valueByteOffset(layout, this.keyLength) + length + slack;
-      this.move(this.arena.allocate(bytes), layout);
-      this.setValueLength(length);
-      if (!this.arena.isZeroed(this.ref)) {
-        this.bytes.fill(0, this.valueOffset + old, this.valueOffset + length);
-      }
-      return;
-    }
-    this.setValueLength(length);
-    if (needed * 2 >= usable) return;
-    const layout = layoutFor(this.keyLength, length, this.expireAtMs() !== NO_EXPIRY);
-    const bytes = valueByteOffset(layout, this.keyLength) + length;
-    if (this.arena.blockBytes(bytes) * 2 > usable) return;
-    // Shrinking must not fail: without memory for the smaller block the larger one stays.
-    const smaller = this.arena.tryAllocate(bytes);
-    if (smaller !== NO_REF) this.move(smaller, layout);
+    const header = headerWord(type, encoding, this.keyspace.initialClock)
+    this.add(hash, key, keyOffset, keyLength, header, valueLength, expireAtMs)
+    if (!this.arena.isZeroed(this.ref)) this.bytes.fill(0, this.valueOffset, this.valueOffset + valueLength)
+    this.modified()
   }
 
   /** The value of the record in hand was changed through `bytes`. */
   modified(): void {
-    const { keyspace } = this;
-    keyspace.stats.dirty++;
-    if (keyspace.onModified !== null) keyspace.onModified(this);
+    const { keyspace } = this
+    keyspace.stats.dirty++
+    if (keyspace.onModified !== null) keyspace.onModified(this)
   }
 
   /** Changes the encoding in the header; not a modification by itself. */
   setEncoding(encoding: number): void {
-    this.words[this.at] = (this.words[this.at]! & ~0xf0) | (encoding << 4);
-    this.encoding = encoding;
+    this.words[this.at] = (this.words[this.at]! & ~0xf0) | (encoding << 4)
+    this.encoding = encoding
   }
 
   /**
@@ -239,26 +178,22 @@ export class Database extends RecordCursor {
    * @throws ArenaFullError
    */
   setExpire(expireAtMs: number): void {
-    const hadExpiry = this.expireAtMs() !== NO_EXPIRY;
-    if ((this.meta & EXPIRY_FLAG) === 0) this.addExpiryField();
-    if (!hadExpiry && !this.expires.insert(this.cursorHash(), this.ref)) throw new ArenaFullError(BUCKET_BYTES);
-    this.setExpiryField(expireAtMs);
-    this.modified();
+    this.putExpiry(expireAtMs)
+    this.modified()
   }
 
   /** Takes the key's expiry away. @returns false when it has none */
   persist(): boolean {
-    if (this.expireAtMs() === NO_EXPIRY) return false;
-    this.removeFromExpires();
-    this.setExpiryField(NO_EXPIRY);
-    this.modified();
-    return true;
+    if (this.expireAtMs() === NO_EXPIRY) return false
+    this.dropExpiry()
+    this.modified()
+    return true
   }
 
   /** Removes the key in hand. The cursor stands on nothing afterwards. */
   remove(): void {
-    this.modified();
-    this.unlink();
+    this.modified()
+    this.unlink()
   }
 
   /**
@@ -268,12 +203,12 @@ export class Database extends RecordCursor {
    */
   randomKey(): boolean {
     for (let tries = 1; ; tries++) {
-      const ref = this.table.selectRandom(this.keyspace.prng);
-      if (ref === NO_REF) return false;
-      this.load(ref);
-      if (!this.isExpired()) return true;
-      if (this.keyspace.lazyExpireDeletes) this.expire();
-      else if (tries === RANDOM_KEY_TRIES_MAX) return true;
+      const ref = this.table.selectRandom(this.keyspace.prng)
+      if (ref === NO_REF) return false
+      this.load(ref)
+      if (!this.isExpired()) return true
+      if (this.keyspace.lazyExpireDeletes) this.expire()
+      else if (tries === RANDOM_KEY_TRIES_MAX) return true
     }
   }
 
@@ -285,56 +220,56 @@ export class Database extends RecordCursor {
    * @returns the cursor of the next step, 0 when the scan is complete
    */
   scan(cursor: number, visit: (db: Database) => void): number {
-    const { table } = this;
-    if (table.size === 0) return 0;
-    table.pauseResizing();
+    const { table } = this
+    if (table.size === 0) return 0
+    table.pauseResizing()
     try {
-      this.scanChain(table.scanBucket(cursor), visit);
-      const partner = table.scanPartner(cursor);
-      if (partner >= 0) this.scanChain(partner, visit);
+      this.scanChain(table.scanBucket(cursor), visit)
+      const partner = table.scanPartner(cursor)
+      if (partner >= 0) this.scanChain(partner, visit)
     } finally {
-      table.resumeResizing();
+      table.resumeResizing()
     }
-    return table.nextCursor(cursor);
+    return table.nextCursor(cursor)
   }
 
   /** Calls `visit` for every key, also those past their time, until it returns false. It must not change anything. */
   forEach(visit: (db: Database) => boolean): void {
-    const { table } = this;
+    const { table } = this
     for (let bucket = 0; bucket < table.buckets; bucket++) {
-      const count = table.openChain(bucket);
+      const count = table.openChain(bucket)
       for (let i = 0; i < count; i++) {
-        this.load(table.select(i));
-        if (!visit(this)) return;
+        this.load(table.select(i))
+        if (!visit(this)) return
       }
     }
   }
 
   /** Removes every key. Counts them as modifications, but calls `onCleared` once instead of `onModified`. */
   clear(): void {
-    const { keyspace } = this;
-    if (keyspace.onCleared !== null) keyspace.onCleared(this);
-    keyspace.stats.dirty += this.size;
-    if (this.size === 0) return;
+    const { keyspace } = this
+    if (keyspace.onCleared !== null) keyspace.onCleared(this)
+    keyspace.stats.dirty += this.size
+    if (this.size === 0) return
     if (keyspace.isOnlyUsed(this)) {
-      keyspace.resetArena();
-      return;
+      keyspace.resetArena()
+      return
     }
     for (let bucket = 0; bucket < this.table.buckets; bucket++) {
       for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
-        this.load(this.table.select(i));
-        this.releaseValue();
-        this.arena.free(this.ref);
+        this.load(this.table.select(i))
+        this.releaseValue()
+        this.arena.free(this.ref)
       }
     }
-    this.table.clear();
-    this.expires.clear();
-    this.averageTtlMs = 0;
+    this.table.clear()
+    this.expires.clear()
+    this.averageTtlMs = 0
   }
 
   /** The shape of the tables of keys and of keys with an expiry. */
   tableSlots(): { keys: TableSlots; expires: TableSlots } {
-    return { keys: slotsOf(this.table), expires: slotsOf(this.expires) };
+    return { keys: slotsOf(this.table), expires: slotsOf(this.expires) }
   }
 
   /**
@@ -342,126 +277,77 @@ export class Database extends RecordCursor {
    * `sampledKeys` and `sampledExpired`.
    */
   sampleExpires(keysMax: number, bucketsMax: number): void {
-    const { expires, keyspace } = this;
-    let ttlSumMs = 0;
-    let ttlSamples = 0;
-    this.sampledKeys = 0;
-    this.sampledExpired = 0;
-    expires.pauseResizing();
+    const { expires, keyspace } = this
+    let ttlSumMs = 0
+    let ttlSamples = 0
+    this.sampledKeys = 0
+    this.sampledExpired = 0
+    expires.pauseResizing()
     for (let buckets = 0; buckets < bucketsMax && this.sampledKeys < keysMax && expires.size > 0; buckets++) {
-      if (this.expiresCursor >= expires.buckets) this.expiresCursor = 0;
+      if (this.expiresCursor >= expires.buckets) this.expiresCursor = 0
       for (let i = expires.openChain(this.expiresCursor++) - 1; i >= 0; i--) {
-        this.load(expires.select(i));
-        this.sampledKeys++;
-        const ttlMs = this.expireAtMs() - keyspace.nowMs;
+        this.load(expires.select(i))
+        this.sampledKeys++
+        const ttlMs = this.expireAtMs() - keyspace.nowMs
         if (ttlMs < 0) {
-          const isInTable = this.table.findRef(this.cursorHash(), this.ref);
-          assert(isInTable, "a key with an expiry is not in the table");
-          this.expire();
-          this.sampledExpired++;
+          const isInTable = this.table.findRef(this.cursorHash(), this.ref)
+          assert(isInTable, 'a key with an expiry is not in the table')
+          this.expire()
+          this.sampledExpired++
         } else {
-          ttlSumMs += ttlMs;
-          ttlSamples++;
+          ttlSumMs += ttlMs
+          ttlSamples++
         }
       }
     }
-    expires.resumeResizing();
-    if (ttlSamples === 0) return;
-    const average = ttlSumMs / ttlSamples;
-    this.averageTtlMs = this.averageTtlMs === 0 ? average : this.averageTtlMs * 0.98 + average * 0.02;
+    expires.resumeResizing()
+    if (ttlSamples === 0) return
+    const average = ttlSumMs / ttlSamples
+    this.averageTtlMs = this.averageTtlMs === 0 ? average : this.averageTtlMs * 0.98 + average * 0.02
   }
 
   /** A step of shrinking the tables. @returns true while there is more to do */
   resizeStep(): boolean {
-    const more = this.table.resizeStep();
-    return this.expires.resizeStep() || more;
+    const more = this.table.resizeStep()
+    return this.expires.resizeStep() || more
   }
 
   /** The arena has been reset, and with it every key. For the keyspace. */
   forget(): void {
-    this.table.forget();
-    this.expires.forget();
-    this.averageTtlMs = 0;
-  }
-
-  private hash(buffer: Uint8Array, offset: number, length: number): number {
-    return halfSipHash(buffer, offset, length, this.keyspace.hashKey0, this.keyspace.hashKey1, gathered);
-  }
-
-  /** The hash of the key in hand. */
-  private cursorHash(): number {
-    const { hashKey0, hashKey1 } = this.keyspace;
-    return halfSipHashOfWords(this.words, this.keyOffset >>> 2, this.keyLength, hashKey0, hashKey1);
+    this.table.forget()
+    this.expires.forget()
+    this.averageTtlMs = 0
   }
 
   private lookup(buffer: Uint8Array, offset: number, length: number): boolean {
-    const hash = this.hash(buffer, offset, length);
-    const ref = this.table.find(hash, buffer, offset, length, gathered);
-    if (ref === NO_REF) return false;
-    this.load(ref);
+    const hash = this.hash(buffer, offset, length)
+    const ref = this.findRecord(hash, buffer, offset, length)
+    if (ref === NO_REF) return false
+    this.load(ref)
     if ((this.meta & EXPIRY_FLAG) !== 0 && this.isExpired()) {
-      if (this.keyspace.lazyExpireDeletes) this.expire();
-      return false;
+      if (this.keyspace.lazyExpireDeletes) this.expire()
+      return false
     }
-    return true;
+    return true
   }
 
   private isExpired(): boolean {
-    const expireAtMs = this.expireAtMs();
-    return expireAtMs !== NO_EXPIRY && this.keyspace.nowMs > expireAtMs;
+    const expireAtMs = this.expireAtMs()
+    return expireAtMs !== NO_EXPIRY && this.keyspace.nowMs > expireAtMs
   }
 
   private touch(): void {
-    this.setAccessClock(this.touchedClock());
+    this.setAccessClock(this.touchedClock())
   }
 
   private touchedClock(): number {
-    const { keyspace } = this;
-    if (!keyspace.lfu) return keyspace.lruClock;
-    const { lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng } = keyspace;
-    return touchedLfuClock(this.accessClock, lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng);
+    const { keyspace } = this
+    if (!keyspace.lfu) return keyspace.lruClock
+    const { lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng } = keyspace
+    return touchedLfuClock(this.accessClock, lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng)
   }
 
-  /** Adds a record for a key that is not in the table, and loads it. Its value's bytes are undefined. */
-  private add(
-    hash: number,
-    key: Uint8Array,
-    keyOffset: number,
-    keyLength: number,
-    header: number,
-    valueLength: number,
-    expireAtMs: number,
-  ): void {
-    const { arena } = this;
-    const layout = layoutFor(keyLength, valueLength, expireAtMs !== NO_EXPIRY);
-    const ref = arena.allocate(valueByteOffset(layout, keyLength) + valueLength);
-    const words = arena.chunkWords[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    words[at] = header;
-    writeLengths(words, at, layout, keyLength, valueLength);
-    const keyAt = at + keyWordOffset(layout);
-    const keyWords = (keyLength + 3) >>> 2;
-    if (keyWords <= GATHERED_WORDS) {
-      for (let i = 0; i < keyWords; i++) words[keyAt + i] = gathered[i]!;
-    } else {
-      words[keyAt + keyWords - 1] = 0;
-      copyBytes(key, keyOffset, arena.chunkBytes[chunkOf(ref)]!, keyAt << 2, keyLength);
-    }
-    if (!this.table.insert(hash, ref)) {
-      arena.free(ref);
-      throw new ArenaFullError(keyLength + valueLength);
-    }
-    this.load(ref);
-    if ((layout & EXPIRY_FLAG) === 0) return;
-    this.setExpiryField(expireAtMs);
-    if (expireAtMs === NO_EXPIRY || this.expires.insert(hash, ref)) return;
-    this.setExpiryField(NO_EXPIRY);
-    this.table.removeFound();
-    arena.free(ref);
-    throw new ArenaFullError(keyLength + valueLength);
-  }
-
-  /** Turns the record in hand into a string with this value, in place where its block is the right one. */
+  /** Turns the record in hand into a string with this value. */
   private overwrite(
     hash: number,
     value: Uint8Array,
@@ -470,149 +356,56 @@ export class Database extends RecordCursor {
     encoding: number,
     expireAtMs: number,
   ): void {
-    const { arena, keyspace, keyLength } = this;
-    const hadExpiry = this.expireAtMs() !== NO_EXPIRY;
-    let clock = 0;
-    let expiry = expireAtMs;
-    if (hadExpiry && this.isExpired()) {
+    const { keyspace } = this
+    let clock = 0
+    let expiry = expireAtMs
+    if (this.isExpired()) {
       // To the world the old key has expired and a new one is made. The old record is only reused.
-      if (keyspace.lazyExpireDeletes) this.announceExpired();
-      clock = keyspace.initialClock;
-      if (expiry === KEEP_TTL) expiry = NO_EXPIRY;
+      if (keyspace.lazyExpireDeletes) this.announceExpired()
+      clock = keyspace.initialClock
+      if (expiry === KEEP_TTL) expiry = NO_EXPIRY
     } else {
-      clock = this.touchedClock();
-      if (expiry === KEEP_TTL) expiry = this.expireAtMs();
+      clock = this.touchedClock()
+      if (expiry === KEEP_TTL) expiry = this.expireAtMs()
     }
-    const hasExpiry = expiry !== NO_EXPIRY;
-    const layout = layoutFor(keyLength, valueLength, hasExpiry);
-    const bytes = valueByteOffset(layout, keyLength) + valueLength;
-    const old = this.ref;
-    const stays = (this.meta & LAYOUT_FLAGS) === layout && arena.usableSize(old) === arena.blockBytes(bytes);
-    const ref = stays ? old : arena.allocate(bytes);
-    if (hasExpiry && !hadExpiry && !this.expires.insert(hash, ref)) {
-      if (!stays) arena.free(ref);
-      throw new ArenaFullError(bytes);
-    }
-    this.releaseValue();
-    if (hadExpiry && !hasExpiry) this.removeFromExpires();
-    else if (hadExpiry && !stays) this.replaceInExpires(ref);
-    const keyWordsAt = this.keyOffset >>> 2;
-    const oldWords = this.words;
-    const words = arena.chunkWords[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    words[at] = headerWord(ValueType.string, encoding, clock);
-    writeLengths(words, at, layout, keyLength, valueLength);
-    if (!stays) {
-      const keyAt = at + keyWordOffset(layout);
-      const keyWords = (keyLength + 3) >>> 2;
-      for (let i = 0; i < keyWords; i++) words[keyAt + i] = oldWords[keyWordsAt + i]!;
-      this.table.replaceFound(ref);
-    }
-    this.load(ref);
-    if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expiry);
-    copyBytes(value, valueOffset, this.bytes, this.valueOffset, valueLength);
-    // Last, as the value may have been a part of the old record.
-    if (!stays) arena.free(old);
-  }
-
-  /** Moves the record in hand to a larger or smaller block with other layout flags, as much of its value as fits. */
-  private move(ref: ArenaRef, layout: number): void {
-    const { arena, keyLength } = this;
-    const old = this.ref;
-    const expireAtMs = this.expireAtMs();
-    const valueLength = this.valueLength;
-    const words = arena.chunkWords[chunkOf(ref)]!;
-    const bytes = arena.chunkBytes[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    words[at] = this.words[this.at]!;
-    writeLengths(words, at, layout, keyLength, valueLength);
-    // The key, its padding and the value lie in a row in both layouts.
-    const length = this.valueOffset - this.keyOffset + valueLength;
-    copyBytes(this.bytes, this.keyOffset, bytes, (at + keyWordOffset(layout)) << 2, length);
-    if (expireAtMs !== NO_EXPIRY) this.replaceInExpires(ref);
-    this.table.replaceFound(ref);
-    this.load(ref);
-    if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expireAtMs);
-    arena.free(old);
-  }
-
-  /** Makes room for an expiry in the record in hand: in its block if that has room, else in a larger one. */
-  private addExpiryField(): void {
-    const { arena } = this;
-    const layout = (this.meta & LAYOUT_FLAGS) | EXPIRY_FLAG;
-    const bytes = valueByteOffset(layout, this.keyLength) + this.valueLength;
-    if (bytes > arena.usableSize(this.ref)) {
-      this.move(arena.allocate(bytes), layout);
-      return;
-    }
-    const length = this.valueOffset - this.keyOffset + this.valueLength;
-    this.bytes.copyWithin(this.keyOffset + 8, this.keyOffset, this.keyOffset + length);
-    writeLengths(this.words, this.at, layout, this.keyLength, this.valueLength);
-    this.load(this.ref);
-    this.setExpiryField(NO_EXPIRY);
-  }
-
-  private setValueLength(length: number): void {
-    writeLengths(this.words, this.at, this.meta & LAYOUT_FLAGS, this.keyLength, length);
-    this.meta = this.words[this.at + 1]!;
-    this.valueLength = length;
-  }
-
-  private replaceInExpires(ref: ArenaRef): void {
-    const isThere = this.expires.findRef(this.cursorHash(), this.ref);
-    assert(isThere, "a key with an expiry is not in the table of expiries");
-    this.expires.replaceFound(ref);
-  }
-
-  private removeFromExpires(): void {
-    const isThere = this.expires.findRef(this.cursorHash(), this.ref);
-    assert(isThere, "a key with an expiry is not in the table of expiries");
-    this.expires.removeFound();
+    const header = headerWord(ValueType.string, encoding, clock)
+    this.replaceString(hash, header, value, valueOffset, valueLength, expiry)
   }
 
   /** Removes the key in hand because its time is over. */
   private expire(): void {
-    this.announceExpired();
-    this.unlink();
+    this.announceExpired()
+    this.unlink()
   }
 
   private announceExpired(): void {
-    const { keyspace } = this;
-    keyspace.stats.expiredKeys++;
-    if (keyspace.onExpired !== null) keyspace.onExpired(this);
+    const { keyspace } = this
+    keyspace.stats.expiredKeys++
+    if (keyspace.onExpired !== null) keyspace.onExpired(this)
   }
 
-  /** Takes the record in hand out of the tables and gives its memory back. */
-  private unlink(): void {
-    if (this.expireAtMs() !== NO_EXPIRY) this.removeFromExpires();
-    this.releaseValue();
-    this.table.removeFound();
-    this.arena.free(this.ref);
-    this.ref = NO_REF;
-  }
-
-  private releaseValue(): void {
-    if (this.type === ValueType.string) return;
-    const releaser = this.keyspace.releaserOf(this.type);
-    if (releaser !== null) releaser(this);
+  protected releaseValue(): void {
+    if (this.type === ValueType.string) return
+    const releaser = this.keyspace.releaserOf(this.type)
+    if (releaser !== null) releaser(this)
   }
 
   private scanChain(bucket: number, visit: (db: Database) => void): void {
     for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
-      this.load(this.table.select(i));
-      if (!this.isExpired()) visit(this);
-      else if (this.keyspace.lazyExpireDeletes) this.expire();
+      this.load(this.table.select(i))
+      if (!this.isExpired()) visit(this)
+      else if (this.keyspace.lazyExpireDeletes) this.expire()
     }
   }
 }
 
 function slotsOf(table: Table): TableSlots {
-  const chainLengths: number[] = [];
+  const chainLengths: number[] = []
   for (let bucket = 0; bucket < table.buckets; bucket++) {
-    const count = table.openChain(bucket);
-    while (chainLengths.length <= count) chainLengths.push(0);
-    chainLengths[count]!++;
+    const count = table.openChain(bucket)
+    while (chainLengths.length <= count) chainLengths.push(0)
+    chainLengths[count]!++
   }
-  const { buckets, overflowBuckets, size, bytes } = table;
-  return { buckets, overflowBuckets, keys: size, bytes, chainLengths };
+  const { buckets, overflowBuckets, size, bytes } = table
+  return { buckets, overflowBuckets, keys: size, bytes, chainLengths }
 }

@@ -13,12 +13,7 @@ import { ValueType } from './value-type.js'
  * Copies the record of `sourceKey` to `targetKey`, over whatever stands there. The source must exist, and source and
  * target must not be the same. Counts as one modification. The target's cursor stands on the copy.
  */
-export function copyRecord(
-  source: Database,
-  sourceKey: Uint8Array,
-  target: Database,
-  targetKey: Uint8Array,
-): void {
+export function copyRecord(source: Database, sourceKey: Uint8Array, target: Database, targetKey: Uint8Array): void {
   // The lookup of the target may have moved the cursor, when both are in one database.
   const found = source.peek(sourceKey, 0, sourceKey.length)
   assert(found, 'a record that is copied must exist')
@@ -41,12 +36,7 @@ export function copyRecord(
 }
 
 /** As `copyRecord`, and removes the source. Counts as one modification, as one command's work. */
-export function moveRecord(
-  source: Database,
-  sourceKey: Uint8Array,
-  target: Database,
-  targetKey: Uint8Array,
-): void {
+export function moveRecord(source: Database, sourceKey: Uint8Array, target: Database, targetKey: Uint8Array): void {
   copyRecord(source, sourceKey, target, targetKey)
   const found = source.peek(sourceKey, 0, sourceKey.length)
   assert(found, 'a record that was copied must still exist')

@@ -5,11 +5,8 @@
  * bucket and shrinks by merging one, so that there is never a rehash of everything, no second table, and the load
  * (about ten keys a bucket) hardly changes with the number of keys.
  *
- *   bucket, 64 bytes, one cache line    | 12 references | 12 tags of 8 bits | overflow bucket |
- *
- * A tag is eight bits of the key's hash, never 0; a tag of 0 marks an unused place. A lookup compares four tags at a
- * time and reads a record only where a tag matches, so that it usually touches one line here and one of the record.
- * Buckets lie in segments of 1024, found by a directory.
+ * Buckets are cache lines with twelve references and eight bits of hash for each (bucket.ts): a lookup usually touches
+ * one line here and one of the record. They lie in segments found by a directory (bucket-directory.ts).
  *
  * With `mask` + 1 a power of two and `split` up to it, there are mask + 1 + split buckets: those below `split` have
  * been divided by one more bit of the hash, the new halves being the last `split` buckets.
@@ -18,86 +15,84 @@
  * bucket has unused places, and they are its last ones. An overflow bucket is never empty. While `pauseResizing` counts
  * above zero no record changes its bucket, but by being removed.
  */
-import { equalBytes } from "../base/bytes.js";
-import { GATHERED_WORDS, halfSipHashOfWords } from "../base/half-siphash.js";
-import type { Prng } from "../base/prng.js";
-import type { Arena, ArenaRef } from "./arena.js";
-import { chunkOf, NO_REF, wordIndexOf } from "./arena.js";
-import { BUCKET_BYTES, BUCKET_WORDS, BucketDirectory } from "./bucket-directory.js";
-import { keyLengthAt, keyWordOffset } from "./record.js";
-
-export const PLACES = 12;
-const TAGS = PLACES;
-const OVERFLOW = 15;
-
-/** Four tags of 1, and the high bits of four tags. */
-const LOW_BITS = 0x01010101;
-const HIGH_BITS = 0x80808080 | 0;
+import { equalBytes } from '../base/bytes.js'
+import { GATHERED_WORDS, halfSipHashOfWords } from '../base/half-siphash.js'
+import type { Prng } from '../base/prng.js'
+import type { Arena } from './arena.js'
+import { type ArenaRef, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
+import {
+  BUCKET_BYTES,
+  clearBucket,
+  firstMatch,
+  firstUnused,
+  matchingTags,
+  OVERFLOW,
+  PLACES,
+  setPlace,
+  TAG_WORDS,
+  TAGS,
+  tagAt,
+  tagOf,
+  tagPattern,
+} from './bucket.js'
+import { BucketDirectory } from './bucket-directory.js'
+import type { ChainRebuild } from './chain-rebuild.js'
+import { keyLengthAt, keyWordOffset } from './record.js'
 
 /**
  * The table grows when there are more keys than this for each bucket. Buckets not yet split hold up to twice as many as
- * those that are, so that ten costs 8.5 bytes a key with all overflow buckets counted, and twelve only 0.8 less.
+ * those that are, and some need overflow buckets: with ten the table takes 7.8 to 8.2 bytes a key, all counted
+ * (bench/micro/store.ts at 1 to 5 million keys).
  */
-const GROW_LOAD = 10;
+const GROW_LOAD = 10
 /** It shrinks when there are fewer. Far enough from the other for a stable number of keys to change nothing. */
-const SHRINK_LOAD = 6;
-const BUCKETS_MIN = 4;
+const SHRINK_LOAD = 6
+const BUCKETS_MIN = 4
 
 /** What a removal may merge. One removal lets the table fall behind by a sixth of a merge. */
-const MERGES_A_REMOVAL = 2;
+const MERGES_A_REMOVAL = 2
 
 /** Random places that are tried before `selectRandom` gives up on a uniform choice. */
-const RANDOM_TRIES_MAX = 512;
-
-/** The entries of the chains being split or merged, and the overflow buckets they leave. One user at a time. */
-let entryRefs = new Int32Array(256);
-let entryTags = new Int32Array(256);
-let sparePool = new Int32Array(32);
-let entryCount = 0;
-let spareCount = 0;
-
-function tagOf(hash: number): number {
-  const tag = hash >>> 24;
-  return tag === 0 ? 1 : tag;
-}
+const RANDOM_TRIES_MAX = 512
 
 export class Table {
-  size = 0;
+  size = 0
   /** Where the last `find`, `insert` or `select` found or put a record: the chain's first bucket, its bucket, place. */
-  private foundHome = 0;
-  private foundBucket = 0;
-  private foundPlace = 0;
+  private foundHome = 0
+  private foundBucket = 0
+  private foundPlace = 0
 
-  private bucketCount = 0;
-  private mask = 0;
-  private split = 0;
-  private overflowCount = 0;
-  private pauses = 0;
+  private bucketCount = 0
+  private mask = 0
+  private split = 0
+  private overflowCount = 0
+  private pauses = 0
   /** As many places as the longest chain that `selectRandom` has met has: fewer would not be fair to its records. */
-  private randomPlaces = PLACES;
-  private readonly directory: BucketDirectory;
+  private randomPlaces = PLACES
+  private readonly directory: BucketDirectory
   /** The buckets of the chain that `openChain` opened. */
-  private chain = new Int32Array(8);
+  private chain = new Int32Array(8)
 
   constructor(
     private readonly arena: Arena,
+    private readonly rebuild: ChainRebuild,
     private readonly key0: number,
     private readonly key1: number,
   ) {
-    this.directory = new BucketDirectory(arena);
+    this.directory = new BucketDirectory(arena)
   }
 
   get buckets(): number {
-    return this.bucketCount;
+    return this.bucketCount
   }
 
   get overflowBuckets(): number {
-    return this.overflowCount;
+    return this.overflowCount
   }
 
   /** What the table holds of the arena, without the records. */
   get bytes(): number {
-    return this.directory.bytes + this.overflowCount * BUCKET_BYTES;
+    return this.directory.bytes + this.overflowCount * BUCKET_BYTES
   }
 
   /**
@@ -106,117 +101,115 @@ export class Table {
    * @param gathered the key's words as `halfSipHash` left them
    */
   find(hash: number, buffer: Uint8Array, offset: number, length: number, gathered: Int32Array): ArenaRef {
-    if (this.size === 0) return NO_REF;
-    const home = this.homeOf(hash);
-    const pattern = Math.imul(tagOf(hash), LOW_BITS);
-    const chunkWords = this.arena.chunkWords;
-    let bucket = home;
+    if (this.size === 0) return NO_REF
+    const home = this.homeOf(hash)
+    const pattern = tagPattern(tagOf(hash))
+    const chunkWords = this.arena.chunkWords
+    let bucket = home
     do {
-      const words = chunkWords[chunkOf(bucket)]!;
-      const at = wordIndexOf(bucket);
-      for (let group = 0; group < PLACES / 4; group++) {
-        const difference = words[at + TAGS + group]! ^ pattern;
-        // The high bit of each byte that is zero; a byte of 1 above one may be taken for zero too, and is compared.
-        let matches = (difference - LOW_BITS) & ~difference & HIGH_BITS;
+      const words = chunkWords[chunkOf(bucket)]!
+      const at = wordIndexOf(bucket)
+      for (let i = 0; i < TAG_WORDS; i++) {
+        let matches = matchingTags(words[at + TAGS + i]!, pattern)
         while (matches !== 0) {
-          const place = (group << 2) + ((31 - Math.clz32(matches & -matches)) >>> 3);
-          const ref = words[at + place]!;
+          const place = (i << 2) + firstMatch(matches)
+          const ref = words[at + place]!
           if (ref !== 0 && this.hasKey(ref, buffer, offset, length, gathered)) {
-            this.foundHome = home;
-            this.foundBucket = bucket;
-            this.foundPlace = place;
-            return ref as ArenaRef;
+            this.foundHome = home
+            this.foundBucket = bucket
+            this.foundPlace = place
+            return ref as ArenaRef
           }
-          matches &= matches - 1;
+          matches &= matches - 1
         }
       }
-      bucket = words[at + OVERFLOW]!;
-    } while (bucket !== 0);
-    return NO_REF;
+      bucket = words[at + OVERFLOW]!
+    } while (bucket !== 0)
+    return NO_REF
   }
 
   /** Finds a record that is in the table by its reference. @returns false when it is not there */
   findRef(hash: number, ref: ArenaRef): boolean {
-    if (this.size === 0) return false;
-    const home = this.homeOf(hash);
-    let bucket = home;
+    if (this.size === 0) return false
+    const home = this.homeOf(hash)
+    let bucket = home
     do {
-      const words = this.arena.chunkWords[chunkOf(bucket)]!;
-      const at = wordIndexOf(bucket);
+      const words = this.arena.chunkWords[chunkOf(bucket)]!
+      const at = wordIndexOf(bucket)
       for (let place = 0; place < PLACES; place++) {
         if (words[at + place] === ref) {
-          this.foundHome = home;
-          this.foundBucket = bucket;
-          this.foundPlace = place;
-          return true;
+          this.foundHome = home
+          this.foundBucket = bucket
+          this.foundPlace = place
+          return true
         }
       }
-      bucket = words[at + OVERFLOW]!;
-    } while (bucket !== 0);
-    return false;
+      bucket = words[at + OVERFLOW]!
+    } while (bucket !== 0)
+    return false
   }
 
   /** Adds a record whose key is not in the table. @returns false, with nothing changed, when there is no memory */
   insert(hash: number, ref: ArenaRef): boolean {
-    if (this.bucketCount === 0 && !this.create()) return false;
+    if (this.bucketCount === 0 && !this.create()) return false
     // Without memory to grow, chains become longer, and the next insertion tries again.
-    if (this.size >= this.bucketCount * GROW_LOAD && this.pauses === 0) this.splitBucket();
-    const home = this.homeOf(hash);
-    let bucket = home;
+    if (this.size >= this.bucketCount * GROW_LOAD && this.pauses === 0) this.splitBucket()
+    const home = this.homeOf(hash)
+    let bucket = home
     for (;;) {
-      const words = this.arena.chunkWords[chunkOf(bucket)]!;
-      const at = wordIndexOf(bucket);
-      const place = firstUnused(words, at);
+      const words = this.arena.chunkWords[chunkOf(bucket)]!
+      const at = wordIndexOf(bucket)
+      const place = firstUnused(words, at)
       if (place < PLACES) {
-        setPlace(words, at, place, ref, tagOf(hash));
-        this.foundHome = home;
-        this.foundBucket = bucket;
-        this.foundPlace = place;
-        this.size++;
-        return true;
+        setPlace(words, at, place, ref, tagOf(hash))
+        this.foundHome = home
+        this.foundBucket = bucket
+        this.foundPlace = place
+        this.size++
+        return true
       }
       if (words[at + OVERFLOW] === 0) {
-        const overflow = this.arena.tryAllocate(BUCKET_BYTES);
-        if (overflow === NO_REF) return false;
-        clearBucket(this.arena.chunkWords[chunkOf(overflow)]!, wordIndexOf(overflow));
-        words[at + OVERFLOW] = overflow;
-        this.overflowCount++;
+        const overflow = this.arena.tryAllocate(BUCKET_BYTES)
+        if (overflow === NO_REF) return false
+        clearBucket(this.arena.chunkWords[chunkOf(overflow)]!, wordIndexOf(overflow))
+        words[at + OVERFLOW] = overflow
+        this.overflowCount++
       }
-      bucket = words[at + OVERFLOW]!;
+      bucket = words[at + OVERFLOW]!
     }
   }
 
   /** The record found last has moved. */
   replaceFound(ref: ArenaRef): void {
-    this.arena.chunkWords[chunkOf(this.foundBucket)]![wordIndexOf(this.foundBucket) + this.foundPlace] = ref;
+    this.arena.chunkWords[chunkOf(this.foundBucket)]![wordIndexOf(this.foundBucket) + this.foundPlace] = ref
   }
 
   /** Takes the record found last out of the table. Never fails; may merge buckets unless resizing is paused. */
   removeFound(): void {
-    const chunkWords = this.arena.chunkWords;
-    let before = 0;
-    let last = this.foundBucket;
-    let lastWords = chunkWords[chunkOf(last)]!;
-    let lastAt = wordIndexOf(last);
+    const chunkWords = this.arena.chunkWords
+    let before = 0
+    let last = this.foundBucket
+    let lastWords = chunkWords[chunkOf(last)]!
+    let lastAt = wordIndexOf(last)
     for (let next = lastWords[lastAt + OVERFLOW]!; next !== 0; next = lastWords[lastAt + OVERFLOW]!) {
-      before = last;
-      last = next;
-      lastWords = chunkWords[chunkOf(last)]!;
-      lastAt = wordIndexOf(last);
+      before = last
+      last = next
+      lastWords = chunkWords[chunkOf(last)]!
+      lastAt = wordIndexOf(last)
     }
-    const lastPlace = firstUnused(lastWords, lastAt) - 1;
-    const words = chunkWords[chunkOf(this.foundBucket)]!;
-    const at = wordIndexOf(this.foundBucket);
-    setPlace(words, at, this.foundPlace, lastWords[lastAt + lastPlace]!, tagAt(lastWords, lastAt, lastPlace));
-    setPlace(lastWords, lastAt, lastPlace, 0, 0);
+    const lastPlace = firstUnused(lastWords, lastAt) - 1
+    const words = chunkWords[chunkOf(this.foundBucket)]!
+    const at = wordIndexOf(this.foundBucket)
+    setPlace(words, at, this.foundPlace, lastWords[lastAt + lastPlace]!, tagAt(lastWords, lastAt, lastPlace))
+    setPlace(lastWords, lastAt, lastPlace, 0, 0)
     if (lastPlace === 0 && last !== this.foundHome) {
-      if (before === 0) before = this.bucketBefore(last);
-      chunkWords[chunkOf(before)]![wordIndexOf(before) + OVERFLOW] = 0;
-      this.arena.free(last as ArenaRef);
-      this.overflowCount--;
+      if (before === 0) before = this.bucketBefore(last)
+      chunkWords[chunkOf(before)]![wordIndexOf(before) + OVERFLOW] = 0
+      this.arena.free(last as ArenaRef)
+      this.overflowCount--
     }
-    this.size--;
-    for (let i = 0; i < MERGES_A_REMOVAL && this.isSparse(); i++) if (!this.mergeBucket()) break;
+    this.size--
+    for (let i = 0; i < MERGES_A_REMOVAL && this.isSparse(); i++) if (!this.mergeBucket()) break
   }
 
   /**
@@ -224,16 +217,20 @@ export class Table {
    * @returns how many records it has
    */
   openChain(index: number): number {
-    let bucket = this.directory.bucket(index);
-    let blocks = 0;
+    let bucket = this.directory.bucket(index)
+    let blocks = 0
     for (;;) {
-      if (blocks === this.chain.length) this.chain = grown(this.chain);
-      this.chain[blocks++] = bucket;
-      const words = this.arena.chunkWords[chunkOf(bucket)]!;
-      const at = wordIndexOf(bucket);
-      const next = words[at + OVERFLOW]!;
-      if (next === 0) return (blocks - 1) * PLACES + firstUnused(words, at);
-      bucket = next;
+      if (blocks === this.chain.length) {
+        const longer = new Int32Array(blocks * 2)
+        longer.set(this.chain)
+        this.chain = longer
+      }
+      this.chain[blocks++] = bucket
+      const words = this.arena.chunkWords[chunkOf(bucket)]!
+      const at = wordIndexOf(bucket)
+      const next = words[at + OVERFLOW]!
+      if (next === 0) return (blocks - 1) * PLACES + firstUnused(words, at)
+      bucket = next
     }
   }
 
@@ -242,30 +239,30 @@ export class Table {
    * hand may be removed while resizing is paused: what takes its place has been visited already.
    */
   select(n: number): ArenaRef {
-    const block = Math.floor(n / PLACES);
-    this.foundHome = this.chain[0]!;
-    this.foundBucket = this.chain[block]!;
-    this.foundPlace = n - block * PLACES;
+    const block = Math.floor(n / PLACES)
+    this.foundHome = this.chain[0]!
+    this.foundBucket = this.chain[block]!
+    this.foundPlace = n - block * PLACES
     return this.arena.chunkWords[chunkOf(this.foundBucket)]![
       wordIndexOf(this.foundBucket) + this.foundPlace
-    ]! as ArenaRef;
+    ]! as ArenaRef
   }
 
   /** A uniformly chosen record, which becomes the one found last; `NO_REF` when the table is empty. */
   selectRandom(prng: Prng): ArenaRef {
-    if (this.size === 0) return NO_REF;
+    if (this.size === 0) return NO_REF
     // A random place of a random bucket, as if every chain had as many places as this; an unused one is a miss.
     for (let i = 0; i < RANDOM_TRIES_MAX; i++) {
-      const count = this.openChain(prng.below(this.bucketCount));
-      while (count > this.randomPlaces) this.randomPlaces += PLACES;
-      const place = prng.below(this.randomPlaces);
-      if (place < count) return this.select(place);
+      const count = this.openChain(prng.below(this.bucketCount))
+      while (count > this.randomPlaces) this.randomPlaces += PLACES
+      const place = prng.below(this.randomPlaces)
+      if (place < count) return this.select(place)
     }
-    let index = prng.below(this.bucketCount);
+    let index = prng.below(this.bucketCount)
     for (;;) {
-      const count = this.openChain(index);
-      if (count > 0) return this.select(prng.below(count));
-      index = index + 1 === this.bucketCount ? 0 : index + 1;
+      const count = this.openChain(index)
+      if (count > 0) return this.select(prng.below(count))
+      index = index + 1 === this.bucketCount ? 0 : index + 1
     }
   }
 
@@ -275,103 +272,103 @@ export class Table {
    * buckets visited so far stay visited however often the table is divided or merged in between.
    */
   scanBucket(cursor: number): number {
-    return cursor & this.mask;
+    return cursor & this.mask
   }
 
   /** The bucket that was split off the one of this cursor, or -1. */
   scanPartner(cursor: number): number {
-    const index = cursor & this.mask;
-    return index < this.split ? index + this.mask + 1 : -1;
+    const index = cursor & this.mask
+    return index < this.split ? index + this.mask + 1 : -1
   }
 
   /** The cursor after this one; 0 at the end. */
   nextCursor(cursor: number): number {
-    return reversed((reversed(cursor | ~this.mask) + 1) | 0) >>> 0;
+    return reversed((reversed(cursor | ~this.mask) + 1) | 0) >>> 0
   }
 
   pauseResizing(): void {
-    this.pauses++;
+    this.pauses++
   }
 
   resumeResizing(): void {
-    this.pauses--;
+    this.pauses--
   }
 
   /** Merges one bucket when there are too many. @returns true while there are more to merge */
   resizeStep(): boolean {
-    return this.isSparse() && this.mergeBucket() && this.isSparse();
+    return this.isSparse() && this.mergeBucket() && this.isSparse()
   }
 
   /** Gives everything back to the arena but the records. */
   clear(): void {
     for (let index = 0; index < this.bucketCount; index++) {
-      const home = this.directory.bucket(index);
-      let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!;
+      const home = this.directory.bucket(index)
+      let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
       while (bucket !== 0) {
-        const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!;
-        this.arena.free(bucket as ArenaRef);
-        bucket = next;
+        const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
+        this.arena.free(bucket as ArenaRef)
+        bucket = next
       }
     }
-    this.directory.clear();
-    this.forget();
+    this.directory.clear()
+    this.forget()
   }
 
   /** The arena has been reset: the table is empty and owns nothing. */
   forget(): void {
-    this.directory.forget();
-    this.size = 0;
-    this.bucketCount = 0;
-    this.mask = 0;
-    this.split = 0;
-    this.overflowCount = 0;
-    this.randomPlaces = PLACES;
+    this.directory.forget()
+    this.size = 0
+    this.bucketCount = 0
+    this.mask = 0
+    this.split = 0
+    this.overflowCount = 0
+    this.randomPlaces = PLACES
   }
 
   private create(): boolean {
     for (let i = 0; i < BUCKETS_MIN; i++) {
-      const bucket = this.directory.add(i);
+      const bucket = this.directory.add(i)
       if (bucket === NO_REF) {
-        this.directory.clear();
-        return false;
+        this.directory.clear()
+        return false
       }
-      clearBucket(this.arena.chunkWords[chunkOf(bucket)]!, wordIndexOf(bucket));
+      clearBucket(this.arena.chunkWords[chunkOf(bucket)]!, wordIndexOf(bucket))
     }
-    this.bucketCount = BUCKETS_MIN;
-    this.mask = BUCKETS_MIN - 1;
-    this.split = 0;
-    return true;
+    this.bucketCount = BUCKETS_MIN
+    this.mask = BUCKETS_MIN - 1
+    this.split = 0
+    return true
   }
 
   private homeOf(hash: number): number {
-    let index = hash & this.mask;
-    if (index < this.split) index = hash & (this.mask * 2 + 1);
-    return this.directory.bucket(index);
+    let index = hash & this.mask
+    if (index < this.split) index = hash & (this.mask * 2 + 1)
+    return this.directory.bucket(index)
   }
 
   private hasKey(ref: number, buffer: Uint8Array, offset: number, length: number, gathered: Int32Array): boolean {
-    const words = this.arena.chunkWords[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    if (keyLengthAt(words, at) !== length) return false;
-    const keyAt = at + keyWordOffset(words[at + 1]!);
+    const words = this.arena.chunkWords[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    if (keyLengthAt(words, at) !== length) return false
+    const keyAt = at + keyWordOffset(words[at + 1]!)
     if (length > GATHERED_WORDS * 4) {
-      return equalBytes(this.arena.chunkBytes[chunkOf(ref)]!, keyAt << 2, buffer, offset, length);
+      return equalBytes(this.arena.chunkBytes[chunkOf(ref)]!, keyAt << 2, buffer, offset, length)
     }
-    const count = (length + 3) >>> 2;
-    for (let i = 0; i < count; i++) if (words[keyAt + i] !== gathered[i]) return false;
-    return true;
+    const count = (length + 3) >>> 2
+    for (let i = 0; i < count; i++) if (words[keyAt + i] !== gathered[i]) return false
+    return true
   }
 
   private isSparse(): boolean {
-    return this.pauses === 0 && this.bucketCount > BUCKETS_MIN && this.size < this.bucketCount * SHRINK_LOAD;
+    return this.pauses === 0 && this.bucketCount > BUCKETS_MIN && this.size < this.bucketCount * SHRINK_LOAD
   }
 
   private bucketBefore(bucket: number): number {
-    let before = this.foundHome;
+    let before = this.foundHome
     for (;;) {
-      const next = this.arena.chunkWords[chunkOf(before)]![wordIndexOf(before) + OVERFLOW]!;
-      if (next === bucket) return before;
-      before = next;
+      const next = this.arena.chunkWords[chunkOf(before)]![wordIndexOf(before) + OVERFLOW]!
+      if (next === bucket) return before
+      before = next
     }
   }
 
@@ -380,158 +377,70 @@ export class Table {
    * for both halves (a full bucket is taken out of the chain and given a half of its own).
    */
   private splitBucket(): void {
-    const added = this.directory.add(this.bucketCount);
-    if (added === NO_REF) return;
+    const added = this.directory.add(this.bucketCount)
+    if (added === NO_REF) return
     // Only now, as adding a bucket may have moved the others.
-    const source = this.directory.bucket(this.split);
-    const bit = this.mask + 1;
-    entryCount = 0;
-    spareCount = 0;
-    this.collect(source);
-    let kept = 0;
-    for (let i = 0; i < entryCount; i++) {
-      const ref = entryRefs[i]!;
-      if ((this.hashOf(ref) & bit) !== 0) continue;
-      const tag = entryTags[i]!;
-      entryRefs[i] = entryRefs[kept]!;
-      entryTags[i] = entryTags[kept]!;
-      entryRefs[kept] = ref;
-      entryTags[kept] = tag;
-      kept++;
+    const source = this.directory.bucket(this.split)
+    const bit = this.mask + 1
+    const { rebuild } = this
+    rebuild.begin()
+    rebuild.collect(source)
+    rebuild.touchRecords()
+    let kept = 0
+    for (let i = 0; i < rebuild.entries; i++) {
+      if ((this.hashOf(rebuild.ref(i)) & bit) === 0) rebuild.swap(i, kept++)
     }
-    this.rebuild(source, 0, kept);
-    this.rebuild(added, kept, entryCount);
-    this.freeSpares();
-    this.bucketCount++;
-    this.split++;
+    rebuild.build(source, 0, kept)
+    rebuild.build(added, kept, rebuild.entries)
+    this.overflowCount -= rebuild.end()
+    this.bucketCount++
+    this.split++
     if (this.split > this.mask) {
-      this.mask = this.mask * 2 + 1;
-      this.split = 0;
+      this.mask = this.mask * 2 + 1
+      this.split = 0
     }
   }
 
   /** Takes back the last split. @returns false, with nothing changed, when there is no memory for an overflow bucket */
   private mergeBucket(): boolean {
-    const wraps = this.split === 0;
-    const mask = wraps ? this.mask >>> 1 : this.mask;
-    const split = (wraps ? mask + 1 : this.split) - 1;
-    const target = this.directory.bucket(split);
-    entryCount = 0;
-    spareCount = 0;
-    this.collect(target);
-    this.collect(this.directory.bucket(this.bucketCount - 1));
+    const wraps = this.split === 0
+    const mask = wraps ? this.mask >>> 1 : this.mask
+    const split = (wraps ? mask + 1 : this.split) - 1
+    const target = this.directory.bucket(split)
+    const { rebuild } = this
+    rebuild.begin()
+    rebuild.collect(target)
+    rebuild.collect(this.directory.bucket(this.bucketCount - 1))
     // The place of the bucket that goes may have to be made up for by one overflow bucket, never by more.
-    if (entryCount > PLACES * (1 + spareCount)) {
-      const extra = this.arena.tryAllocate(BUCKET_BYTES);
-      if (extra === NO_REF) return false;
-      this.overflowCount++;
-      sparePool[spareCount++] = extra;
+    if (rebuild.entries > PLACES * (1 + rebuild.spares)) {
+      const extra = this.arena.tryAllocate(BUCKET_BYTES)
+      if (extra === NO_REF) return false
+      this.overflowCount++
+      rebuild.addSpare(extra)
     }
-    this.rebuild(target, 0, entryCount);
-    this.freeSpares();
-    this.bucketCount--;
-    this.mask = mask;
-    this.split = split;
-    this.directory.remove(this.bucketCount);
-    return true;
+    rebuild.build(target, 0, rebuild.entries)
+    this.overflowCount -= rebuild.end()
+    this.bucketCount--
+    this.mask = mask
+    this.split = split
+    this.directory.remove(this.bucketCount)
+    return true
   }
 
   private hashOf(ref: number): number {
-    const words = this.arena.chunkWords[chunkOf(ref)]!;
-    const at = wordIndexOf(ref);
-    const keyAt = at + keyWordOffset(words[at + 1]!);
-    return halfSipHashOfWords(words, keyAt, keyLengthAt(words, at), this.key0, this.key1);
+    const words = this.arena.chunkWords[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    const keyAt = at + keyWordOffset(words[at + 1]!)
+    return halfSipHashOfWords(words, keyAt, keyLengthAt(words, at), this.key0, this.key1)
   }
-
-  /** Adds a chain's entries to the collected ones and its overflow buckets to the spare ones. */
-  private collect(home: number): void {
-    let bucket = home;
-    do {
-      const words = this.arena.chunkWords[chunkOf(bucket)]!;
-      const at = wordIndexOf(bucket);
-      if (entryCount + PLACES > entryRefs.length) {
-        entryRefs = grown(entryRefs);
-        entryTags = grown(entryTags);
-      }
-      for (let place = 0; place < PLACES; place++) {
-        const ref = words[at + place]!;
-        if (ref === 0) break;
-        entryRefs[entryCount] = ref;
-        entryTags[entryCount] = tagAt(words, at, place);
-        entryCount++;
-      }
-      if (bucket !== home) {
-        // One more than collected must fit: `mergeBucket` may add it.
-        if (spareCount + 2 > sparePool.length) sparePool = grown(sparePool);
-        sparePool[spareCount++] = bucket;
-      }
-      bucket = words[at + OVERFLOW]!;
-    } while (bucket !== 0);
-  }
-
-  /** Writes the collected entries from `start` to `end` as the chain of a bucket, with spare buckets where needed. */
-  private rebuild(home: number, start: number, end: number): void {
-    let words = this.arena.chunkWords[chunkOf(home)]!;
-    let at = wordIndexOf(home);
-    clearBucket(words, at);
-    let place = 0;
-    for (let i = start; i < end; i++) {
-      if (place === PLACES) {
-        const spare = sparePool[--spareCount]!;
-        words[at + OVERFLOW] = spare;
-        words = this.arena.chunkWords[chunkOf(spare)]!;
-        at = wordIndexOf(spare);
-        clearBucket(words, at);
-        place = 0;
-      }
-      setPlace(words, at, place, entryRefs[i]!, entryTags[i]!);
-      place++;
-    }
-  }
-
-  private freeSpares(): void {
-    this.overflowCount -= spareCount;
-    while (spareCount > 0) this.arena.free(sparePool[--spareCount]! as ArenaRef);
-  }
-}
-
-function clearBucket(words: Int32Array, at: number): void {
-  for (let i = 0; i < BUCKET_WORDS; i++) words[at + i] = 0;
-}
-
-/** The first unused place of a bucket, or `PLACES`. */
-function firstUnused(words: Int32Array, at: number): number {
-  for (let group = 0; group < PLACES / 4; group++) {
-    const tags = words[at + TAGS + group]!;
-    const unused = (tags - LOW_BITS) & ~tags & HIGH_BITS;
-    if (unused !== 0) return (group << 2) + ((31 - Math.clz32(unused & -unused)) >>> 3);
-  }
-  return PLACES;
-}
-
-function tagAt(words: Int32Array, at: number, place: number): number {
-  return (words[at + TAGS + (place >>> 2)]! >>> ((place & 3) << 3)) & 0xff;
-}
-
-function setPlace(words: Int32Array, at: number, place: number, ref: number, tag: number): void {
-  const shift = (place & 3) << 3;
-  const tags = at + TAGS + (place >>> 2);
-  words[at + place] = ref;
-  words[tags] = (words[tags]! & ~(0xff << shift)) | (tag << shift);
 }
 
 /** The 32 bits in reverse order. */
 function reversed(value: number): number {
-  let v = value;
-  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
-  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
-  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
-  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
-  return (v >>> 16) | (v << 16);
-}
-
-function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
+  let v = value
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1)
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2)
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4)
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8)
+  return (v >>> 16) | (v << 16)
 }

@@ -5,17 +5,17 @@
  * so that encodings may be renumbered between releases.
  */
 
-export const ValueType = { string: 0, list: 1, set: 2, zset: 3, hash: 4, module: 5, stream: 6 } as const;
-export type ValueType = (typeof ValueType)[keyof typeof ValueType];
+export const ValueType = { string: 0, list: 1, set: 2, zset: 3, hash: 4, module: 5, stream: 6 } as const
+export type ValueType = (typeof ValueType)[keyof typeof ValueType]
 
 /** How many types 4 bits can name. */
-export const VALUE_TYPES_MAX = 16;
+export const VALUE_TYPES_MAX = 16
 
-export const Encoding = { raw: 0, int: 1, embstr: 2 } as const;
-export type Encoding = (typeof Encoding)[keyof typeof Encoding];
+export const Encoding = { raw: 0, int: 1, embstr: 2 } as const
+export type Encoding = (typeof Encoding)[keyof typeof Encoding]
 
 /** "No time to live", wherever an absolute expiry time in milliseconds is passed or returned. */
-export const NO_EXPIRY = -1;
+export const NO_EXPIRY = -1
 
 /** Accepted by `Database.setString` only: the key keeps the expiry that it has. */
-export const KEEP_TTL = -2;
+export const KEEP_TTL = -2

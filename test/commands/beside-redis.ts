@@ -37,7 +37,12 @@ export class BesideRedis {
   /** Sends one command to both; the reply of Redis must be ours. */
   async same(...argv: Argument[]): Promise<RespValue> {
     const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
-    expect(ours, `reply to ${JSON.stringify(argv)}`).toEqual(redis)
+    const at = longDifferenceAt(ours, redis)
+    if (at >= 0)
+      expect.fail(
+        `reply to ${shown(argv)}: ${lengthOf(ours)} characters, Redis ${lengthOf(redis)}, differ from ${at} on`,
+      )
+    expect(ours, `reply to ${shown(argv)}`).toEqual(redis)
     return ours
   }
 
@@ -50,7 +55,7 @@ export class BesideRedis {
   async sameWithin(toleranceMs: number, ...argv: Argument[]): Promise<number> {
     const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
     const difference = Math.abs((ours as number) - (redis as number))
-    expect(difference, `${JSON.stringify(argv)}: ours ${ours} redis ${redis}`).toBeLessThanOrEqual(toleranceMs)
+    expect(difference, `${shown(argv)}: ours ${ours} redis ${redis}`).toBeLessThanOrEqual(toleranceMs)
     return ours as number
   }
 
@@ -59,4 +64,27 @@ export class BesideRedis {
     const [ours, redis] = await Promise.all([this.ours.call(...argv), this.redis.call(...argv)])
     return { ours, redis }
   }
+}
+
+const SHOWN_LENGTH_MAX = 200
+
+/** A command as it stands in a message, cut where it is long. */
+function shown(argv: readonly Argument[]): string {
+  return JSON.stringify(argv.map((argument) => String(argument).slice(0, SHOWN_LENGTH_MAX))).slice(
+    0,
+    SHOWN_LENGTH_MAX * 4,
+  )
+}
+
+/** Where two long texts differ, which nobody wants to see printed; -1 when they are equal or not long. */
+function longDifferenceAt(left: RespValue, right: RespValue): number {
+  if (typeof left !== 'string' || typeof right !== 'string' || left === right) return -1
+  if (left.length <= SHOWN_LENGTH_MAX && right.length <= SHOWN_LENGTH_MAX) return -1
+  let at = 0
+  while (left[at] === right[at]) at++
+  return at
+}
+
+function lengthOf(value: RespValue): number {
+  return typeof value === 'string' ? value.length : 0
 }

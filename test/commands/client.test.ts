@@ -1,11 +1,9 @@
 /** CLIENT and its subcommands over real connections, errors beside a real Redis where there is one. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer } from '../support/server.js'
-
-type TestServer = Awaited<ReturnType<typeof startServer>>
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 const OK = { simple: 'OK' }
 
@@ -16,10 +14,12 @@ function fieldsOf(line: RespValue | string): Map<string, string> {
 }
 
 function linesOf(reply: RespValue): string[] {
-  return String(reply).split('\n').filter((line) => line !== '')
+  return String(reply)
+    .split('\n')
+    .filter((line) => line !== '')
 }
 
-describe.each([1, 4])('CLIENT at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('CLIENT at %i shards', (shards) => {
   let server: TestServer
   const open: RespConnection[] = []
 
@@ -54,11 +54,13 @@ describe.each([1, 4])('CLIENT at %i shards', (shards) => {
     expect(line).toMatch(
       new RegExp(
         '^id=\\d+ addr=127\\.0\\.0\\.1:\\d+ laddr=127\\.0\\.0\\.1:\\d+ fd=-?\\d+ name= age=\\d+ idle=\\d+ flags=N db=0 ' +
-          'sub=0 psub=0 ssub=0 multi=-1 qbuf=26 qbuf-free=\\d+ argv-mem=\\d+ multi-mem=0 rbs=\\d+ rbp=\\d+ obl=0 oll=0 ' +
+          'sub=0 psub=0 ssub=0 multi=-1 qbuf=\\d+ qbuf-free=\\d+ argv-mem=\\d+ multi-mem=0 rbs=\\d+ rbp=\\d+ obl=0 oll=0 ' +
           'omem=0 tot-mem=\\d+ events=r cmd=client\\|info user=default redir=-1 resp=2 lib-name= lib-ver= watch=0\\n$',
       ),
     )
-    expect(linesOf(await connection.call('CLIENT', 'LIST')).some((other) => other.includes('cmd=client|list'))).toBe(true)
+    expect(linesOf(await connection.call('CLIENT', 'LIST')).some((other) => other.includes('cmd=client|list'))).toBe(
+      true,
+    )
     await connection.call('HELLO', '3')
     expect(await connection.call('CLIENT', 'INFO')).toHaveProperty('verbatim')
   })
@@ -77,8 +79,17 @@ describe.each([1, 4])('CLIENT at %i shards', (shards) => {
     await connection.call('GET', 'a')
     const fields = await shown(watcher, id)
     expect(Object.fromEntries(fields)).toMatchObject({
-      id: String(id), db: '7', name: 'worker-1', 'lib-name': 'some-library', 'lib-ver': '1.2.3', watch: '2',
-      multi: '2', flags: 'x', cmd: 'get', resp: '2', user: 'default',
+      id: String(id),
+      db: '7',
+      name: 'worker-1',
+      'lib-name': 'some-library',
+      'lib-ver': '1.2.3',
+      watch: '2',
+      multi: '2',
+      flags: 'x',
+      cmd: 'get',
+      resp: '2',
+      user: 'default',
     })
     expect(Number(fields.get('multi-mem'))).toBeGreaterThan(0)
     await connection.call('DISCARD')
@@ -90,7 +101,9 @@ describe.each([1, 4])('CLIENT at %i shards', (shards) => {
     const [firstId, secondId] = [await idOf(first), await idOf(second)]
     const ids = (reply: RespValue) => linesOf(reply).map((line) => Number(fieldsOf(line).get('id')))
     expect(ids(await first.call('CLIENT', 'LIST', 'ID', secondId, '999999', firstId))).toEqual([secondId, firstId])
-    expect(ids(await first.call('CLIENT', 'LIST', 'TYPE', 'NORMAL'))).toEqual(expect.arrayContaining([firstId, secondId]))
+    expect(ids(await first.call('CLIENT', 'LIST', 'TYPE', 'NORMAL'))).toEqual(
+      expect.arrayContaining([firstId, secondId]),
+    )
     for (const type of ['master', 'replica', 'slave', 'pubsub']) {
       expect(await first.call('CLIENT', 'LIST', 'TYPE', type)).toBe('')
     }
@@ -109,7 +122,9 @@ describe.each([1, 4])('CLIENT at %i shards', (shards) => {
         error: 'ERR LIB-NAME cannot contain spaces, newlines or special characters.',
       })
     }
-    expect(await connection.call('CLIENT', 'SETINFO', 'nosuch', 'x')).toEqual({ error: "ERR Unrecognized option 'nosuch'" })
+    expect(await connection.call('CLIENT', 'SETINFO', 'nosuch', 'x')).toEqual({
+      error: "ERR Unrecognized option 'nosuch'",
+    })
   })
 
   it('kills by address, old form, also itself', async () => {

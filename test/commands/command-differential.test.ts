@@ -4,11 +4,9 @@
  * has to be there; what came after Redis 7.0 is left out of the comparison.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { asResp2, RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer } from '../support/server.js'
-
-type TestServer = Awaited<ReturnType<typeof startServer>>
+import { startServer, type TestServer } from '../support/server.js'
 
 const REDIS_VERSION = [7, 0, 15] as const
 const PROSE = '(prose)'
@@ -42,7 +40,11 @@ function isNewer(since: RespValue | undefined): boolean {
 /** COMMAND INFO's element with everything by name, sets in one order, and prose left out. */
 function comparableInfo(info: RespValue): Record<string, unknown> {
   const [, arity, flags, first, last, step, categories, tips, keySpecs] = elementsOf(info)
-  const sorted = (value: RespValue | undefined) => ({ set: elementsOf(value ?? []).map((e) => JSON.stringify(e)).sort() })
+  const sorted = (value: RespValue | undefined) => ({
+    set: elementsOf(value ?? [])
+      .map((e) => JSON.stringify(e))
+      .sort(),
+  })
   return {
     arity,
     flags: sorted(flags),
@@ -173,12 +175,15 @@ describe.skipIf(!hasRedis7)('COMMAND beside Redis 7.0', () => {
     expect(differences(docsByName(ourDocs), docsByName(redisDocs), comparableDocs)).toEqual([])
   })
 
-  it.each(['INFO', 'DOCS'])('sends COMMAND %s in RESP2 with arrays for sets and maps, as Redis does', async (subcommand) => {
-    for (const connection of [redis, ours]) {
-      const [resp2, resp3] = await inBothVersions(connection, subcommand)
-      expect(resp2).toEqual(asResp2(resp3))
-    }
-  })
+  it.each(['INFO', 'DOCS'])(
+    'sends COMMAND %s in RESP2 with arrays for sets and maps, as Redis does',
+    async (subcommand) => {
+      for (const connection of [redis, ours]) {
+        const [resp2, resp3] = await inBothVersions(connection, subcommand)
+        expect(resp2).toEqual(asResp2(resp3))
+      }
+    },
+  )
 
   it('explains every command', async () => {
     const [, ourDocs] = await inBothVersions(ours, 'DOCS')

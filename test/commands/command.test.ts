@@ -1,10 +1,8 @@
 /** COMMAND and its subcommands over real connections. Descriptions are compared in command-differential.test.ts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection } from '../support/resp-value.js'
-import { startServer } from '../support/server.js'
-
-type TestServer = Awaited<ReturnType<typeof startServer>>
+import { startServer, type TestServer } from '../support/server.js'
 
 describe('COMMAND', () => {
   let server: TestServer
@@ -122,7 +120,10 @@ describe.skipIf(!hasRedis7)('errors of COMMAND and ACL beside Redis 7.0', () => 
 
   it('shows the password of the default user as Redis does', async () => {
     for (const connection of [redis, ours]) await connection.call('CONFIG', 'SET', 'requirepass', 'secret')
-    for (const argv of [['ACL', 'LIST'], ['ACL', 'GETUSER', 'default']]) {
+    for (const argv of [
+      ['ACL', 'LIST'],
+      ['ACL', 'GETUSER', 'default'],
+    ]) {
       expect(await ours.call(...argv)).toEqual(await redis.call(...argv))
     }
     for (const connection of [redis, ours]) await connection.call('CONFIG', 'SET', 'requirepass', '')

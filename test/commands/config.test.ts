@@ -3,11 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer } from '../support/server.js'
-
-type TestServer = Awaited<ReturnType<typeof startServer>>
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 const OK = { simple: 'OK' }
 
@@ -18,7 +16,7 @@ function pairsOf(reply: RespValue): Map<string, string> {
   return pairs
 }
 
-describe.each([1, 4])('CONFIG at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('CONFIG at %i shards', (shards) => {
   let directory: string
   let file: string
   let server: TestServer
@@ -28,7 +26,7 @@ describe.each([1, 4])('CONFIG at %i shards', (shards) => {
     directory = mkdtempSync(join(tmpdir(), 'config-'))
     file = join(directory, 'server.conf')
     writeFileSync(file, '# a comment\nmaxclients 500\n')
-    server = await startServer({ shards, args: [file] })
+    server = await startServer({ shards, configFile: file })
     client = await RespConnection.open(server.port)
   })
 
@@ -56,9 +54,16 @@ describe.each([1, 4])('CONFIG at %i shards', (shards) => {
 
   it('sets all pairs or none', async () => {
     expect(await client.call('CONFIG', 'SET', 'maxmemory', '100mb', 'maxmemory-samples', '7')).toEqual(OK)
-    expect(await client.call('CONFIG', 'SET', 'maxmemory', '200mb', 'maxmemory-samples', 'many')).toHaveProperty('error')
+    expect(await client.call('CONFIG', 'SET', 'maxmemory', '200mb', 'maxmemory-samples', 'many')).toHaveProperty(
+      'error',
+    )
     const after = pairsOf(await client.call('CONFIG', 'GET', 'maxmemory', 'maxmemory-samples'))
-    expect(after).toEqual(new Map([['maxmemory', String(100 * 1024 * 1024)], ['maxmemory-samples', '7']]))
+    expect(after).toEqual(
+      new Map([
+        ['maxmemory', String(100 * 1024 * 1024)],
+        ['maxmemory-samples', '7'],
+      ]),
+    )
     expect(await client.call('CONFIG', 'SET', 'maxmemory', '0', 'maxmemory-samples', '5')).toEqual(OK)
   })
 

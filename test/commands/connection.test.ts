@@ -1,10 +1,8 @@
 /** PING, ECHO, HELLO, AUTH, SELECT, QUIT and RESET over real connections, beside a real Redis where there is one. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer } from '../support/server.js'
-
-type TestServer = Awaited<ReturnType<typeof startServer>>
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 const OK = { simple: 'OK' }
 const WRONG_PASSWORD = { error: 'WRONGPASS invalid username-password pair or user is disabled.' }
@@ -14,7 +12,7 @@ function field(reply: RespValue, name: string): RespValue | undefined {
   return reply[reply.indexOf(name) + 1]
 }
 
-describe.each([1, 4])('connection commands at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('connection commands at %i shards', (shards) => {
   let server: TestServer
   const open: RespConnection[] = []
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer, type TestServer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 const NO_DIGEST = '0'.repeat(40)
 
@@ -22,12 +22,12 @@ function textOf(value: RespValue): string {
   throw new Error(`no text: ${JSON.stringify(value)}`)
 }
 
-describe.each([1, 4])('DEBUG at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
   let server: TestServer
   let client: RespConnection
 
   beforeAll(async () => {
-    server = await startServer({ shards, args: ['--enable-debug-command', 'yes'] })
+    server = await startServer({ shards })
     client = await RespConnection.open(server.port)
   })
 
@@ -233,21 +233,15 @@ describe.each([1, 4])('DEBUG at %i shards', (shards) => {
     const expected =
       '|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n' +
       '>2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n'
-    let received = ''
-    await new Promise<void>((resolve) => {
-      raw.on('data', (chunk: Buffer) => {
-        received += chunk.toString('latin1')
-        if (received.endsWith(expected)) resolve()
-      })
-    })
-    raw.destroy()
-    expect(received.endsWith(expected)).toBe(true)
+    await raw.reply()
+    expect(await raw.read(expected.length)).toBe(expected)
+    raw.close()
   })
 })
 
 describe('the guard of DEBUG', () => {
-  test('refuses by default', async () => {
-    const server = await startServer({ shards: 1 })
+  test('refuses with `no`', async () => {
+    const server = await startServer({ shards: 1, args: ['--enable-debug-command', 'no'] })
     const client = await RespConnection.open(server.port)
     expect(await client.call('DEBUG', 'SLEEP', '0')).toEqual(REFUSED)
     expect(await client.call('DEBUG', 'HELP')).toEqual(REFUSED)
@@ -261,5 +255,19 @@ describe('the guard of DEBUG', () => {
     expect(await client.call('DEBUG', 'SLEEP', '0')).toEqual({ simple: 'OK' })
     client.close()
     await server.stop()
+  })
+})
+
+describe('the end of the server', () => {
+  test.each([
+    ['PANIC', 'SIGABRT', /DEBUG PANIC called at Unix time \d+/],
+    ['SEGFAULT', 'SIGSEGV', /DEBUG SEGFAULT/],
+  ] as const)('DEBUG %s ends the process with %s and a last word', async (subcommand, signal, lastWord) => {
+    const server = await startServer({ shards: 2 })
+    const client = await RespConnection.open(server.port)
+    expect(await client.call('DEBUG', subcommand)).toBe('closed')
+    await server.stop()
+    expect(server.process.signalCode).toBe(signal)
+    expect(server.output()).toMatch(lastWord)
   })
 })

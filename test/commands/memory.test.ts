@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasRedis7, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer, type TestServer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 /** The pairs of a map in RESP2. */
 function fieldsOf(flat: RespValue): Map<string, RespValue> {
@@ -12,7 +12,7 @@ function fieldsOf(flat: RespValue): Map<string, RespValue> {
   return fields
 }
 
-describe.each([1, 4])('MEMORY at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('MEMORY at %i shards', (shards) => {
   let server: TestServer
   let client: RespConnection
 

@@ -25,8 +25,10 @@ describe.skipIf(!hasRedis7).each([1, 4])('OBJECT on %i shard(s) beside Redis 7.0
 
   it('looks at keys that exist and at one that does not', async () => {
     await both.same('MSET', 'a', 1, 'b', 'text', 'c', 'x'.repeat(100))
+    for (const key of ['a', 'b', 'c']) await both.sameWithin(1, 'OBJECT', 'IDLETIME', key)
     for (const subcommand of SUBCOMMANDS) {
-      for (const key of ['a', 'b', 'c', 'missing']) await both.allSame(['OBJECT', subcommand, key], ['object', subcommand.toLowerCase(), key])
+      const keys = subcommand === 'IDLETIME' ? ['missing'] : ['a', 'b', 'c', 'missing']
+      for (const key of keys) await both.allSame(['OBJECT', subcommand, key], ['object', subcommand.toLowerCase(), key])
       await both.allSame(['OBJECT', subcommand], ['OBJECT', subcommand, 'a', 'b'])
     }
     await both.allSame(['OBJECT', 'NONSENSE', 'a'], ['OBJECT'], ['OBJECT', 'HELP', 'me'])
@@ -34,7 +36,12 @@ describe.skipIf(!hasRedis7).each([1, 4])('OBJECT on %i shard(s) beside Redis 7.0
 
   it('counts the references of small integers as Redis does', async () => {
     for (const value of ['0', '9999', '10000', '-1', '0012', 'text']) {
-      await both.allSame(['SET', 'k', value], ['OBJECT', 'REFCOUNT', 'k'], ['INCRBY', 'n', 7], ['OBJECT', 'REFCOUNT', 'n'])
+      await both.allSame(
+        ['SET', 'k', value],
+        ['OBJECT', 'REFCOUNT', 'k'],
+        ['INCRBY', 'n', 7],
+        ['OBJECT', 'REFCOUNT', 'n'],
+      )
     }
   })
 

@@ -3,8 +3,8 @@
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { hasRedis7 } from '../base/redis-oracle.js'
 import { parseScanCursor } from '../../src/commands/scan.js'
+import { hasRedis7 } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
 import { startServer, type TestServer } from '../support/server.js'
 import { type Argument, BesideRedis } from './beside-redis.js'
@@ -73,19 +73,24 @@ describe.each([1, 4])('SCAN on %i shard(s)', (shards) => {
 
   it('finds a key that stays, whatever comes and goes meanwhile', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 40 }), fc.boolean(), async (stay, count, grows) => {
-        await connection.call('FLUSHALL')
-        const staying = await fill('stays', stay)
-        if (!grows) await fill('goes', 2000)
-        const found = new Set(
-          await scanAll(['COUNT', count], async (step) => {
-            if (step > 30) return
-            if (grows) await fill(`comes:${step}`, 200)
-            else await connection.call('DEL', ...Array.from({ length: 100 }, (_, i) => `goes:${step * 100 + i}`))
-          }),
-        )
-        expect(staying.filter((name) => !found.has(name))).toEqual([])
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 400 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.boolean(),
+        async (stay, count, grows) => {
+          await connection.call('FLUSHALL')
+          const staying = await fill('stays', stay)
+          if (!grows) await fill('goes', 2000)
+          const found = new Set(
+            await scanAll(['COUNT', count], async (step) => {
+              if (step > 30) return
+              if (grows) await fill(`comes:${step}`, 200)
+              else await connection.call('DEL', ...Array.from({ length: 100 }, (_, i) => `goes:${step * 100 + i}`))
+            }),
+          )
+          expect(staying.filter((name) => !found.has(name))).toEqual([])
+        },
+      ),
       { numRuns: 8 },
     )
   })
@@ -110,9 +115,24 @@ describe.skipIf(!hasRedis7).each([1, 4])('SCAN on %i shard(s) beside Redis 7.0',
   })
 
   const wrong: Argument[][] = [
-    ['x'], ['1x'], [' 1'], ['+'], ['-'], ['18446744073709551616'], ['x', 'COUNT'], [0, 'COUNT'], [0, 'COUNT', 0], [0, 'COUNT', -1],
-    [0, 'COUNT', 'x'], [0, 'COUNT', '9223372036854775808'], [0, 'MATCH'], [0, 'TYPE'], [0, 'NONSENSE', 1], [0, 'COUNT', 1, 'MATCH'],
-    [0, 'COUNT', 'x', 'NONSENSE'], [0, 'NONSENSE', 'COUNT', 'x'],
+    ['x'],
+    ['1x'],
+    [' 1'],
+    ['+'],
+    ['-'],
+    ['18446744073709551616'],
+    ['x', 'COUNT'],
+    [0, 'COUNT'],
+    [0, 'COUNT', 0],
+    [0, 'COUNT', -1],
+    [0, 'COUNT', 'x'],
+    [0, 'COUNT', '9223372036854775808'],
+    [0, 'MATCH'],
+    [0, 'TYPE'],
+    [0, 'NONSENSE', 1],
+    [0, 'COUNT', 1, 'MATCH'],
+    [0, 'COUNT', 'x', 'NONSENSE'],
+    [0, 'NONSENSE', 'COUNT', 'x'],
   ]
 
   it.each(wrong)('answers as Redis to SCAN %s %s %s %s', async (...argv) => {

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer, type TestServer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 const OK = { simple: 'OK' }
 const KEYS = Array.from({ length: 50 }, (_, i) => `key:${i}`)
 
-describe.each([1, 4])('server commands at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
   let server: TestServer
   let client: RespConnection
 
@@ -105,7 +105,7 @@ describe.each([1, 4])('server commands at %i shards', (shards) => {
       await client.call('WATCH', 'watched')
       await client.call('SWAPDB', '0', '1')
       await client.call('MULTI')
-      expect(await client.call('EXEC')).toEqual(expected)
+      expect(await client.call('EXEC'), database).toEqual(expected)
     }
   })
 

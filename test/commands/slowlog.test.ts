@@ -1,16 +1,16 @@
 /** SLOWLOG against a running server at 1 and 4 shards. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
-import { startServer, type TestServer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
 type Entry = [id: number, second: number, us: number, argv: string[], address: string, name: string]
 
-describe.each([1, 4])('SLOWLOG at %i shards', (shards) => {
+describe.each(SHARD_COUNTS)('SLOWLOG at %i shards', (shards) => {
   let server: TestServer
   let client: RespConnection
 
   beforeAll(async () => {
-    server = await startServer({ shards, args: ['--enable-debug-command', 'yes'] })
+    server = await startServer({ shards })
     client = await RespConnection.open(server.port)
   })
 

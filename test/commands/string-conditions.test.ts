@@ -74,14 +74,22 @@ describe.each([1, 4])('conditions on values, on %i shard(s)', (shards) => {
   })
 
   it('takes one condition only', async () => {
-    const conditions = [['NX'], ['XX'], ['IFEQ', 'v'], ['IFNE', 'v'], ['IFDEQ', DIGEST_OF_EMPTY], ['IFDNE', DIGEST_OF_EMPTY]]
+    const conditions = [
+      ['NX'],
+      ['XX'],
+      ['IFEQ', 'v'],
+      ['IFNE', 'v'],
+      ['IFDEQ', DIGEST_OF_EMPTY],
+      ['IFDNE', DIGEST_OF_EMPTY],
+    ]
     for (const first of conditions) {
       for (const second of conditions) {
         if (first === second) continue
         expect(await call('SET', 'k', 'v', ...first, ...second)).toEqual(SYNTAX_ERROR)
       }
     }
-    for (const option of ['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE']) expect(await call('SET', 'k', 'v', option)).toEqual(SYNTAX_ERROR)
+    for (const option of ['IFEQ', 'IFNE', 'IFDEQ', 'IFDNE'])
+      expect(await call('SET', 'k', 'v', option)).toEqual(SYNTAX_ERROR)
     expect(await call('EXISTS', 'k')).toBe(0)
   })
 
@@ -102,7 +110,12 @@ describe.each([1, 4])('conditions on values, on %i shard(s)', (shards) => {
     expect(await call('DELEX', 'k', 'NONSENSE', 'v')).toBe(0)
     await call('SET', 'k', 'v')
     const digest = (await call('DIGEST', 'k')) as string
-    for (const condition of [['IFEQ', 'w'], ['IFNE', 'v'], ['IFDEQ', '0000000000000000'], ['IFDNE', digest]]) {
+    for (const condition of [
+      ['IFEQ', 'w'],
+      ['IFNE', 'v'],
+      ['IFDEQ', '0000000000000000'],
+      ['IFDNE', digest],
+    ]) {
       expect(await call('DELEX', 'k', ...condition)).toBe(0)
     }
     for (const condition of [['ifeq', 'v'], ['IFNE', 'w'], ['IFDEQ', digest], ['IFDNE', '0000000000000000'], []]) {

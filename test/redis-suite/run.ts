@@ -8,8 +8,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { textTable } from '../../bench/table.js'
 import { compareUnit, readExpectations, readWaiting, updateExpectations, type WaitingTest } from './ledger.js'
+import { type Reports, renderDetails, renderTable } from './report.js'
 import { fetchSuite, type SuiteSource } from './source.js'
 import { makeTree, type Target } from './target.js'
 import { runUnit, type UnitReport } from './unit.js'
@@ -42,6 +42,9 @@ const USAGE = `npm run test:redis-suite -- [unit ...] [options]
   --json FILE          write the figures to FILE
   --keep               keep the servers' logs below .cache/redis-suite/runs`
 
+/** Raised when a unit's report changes its form, so that what an older version kept is not read. */
+const REFERENCE_FORMAT = 2
+
 const root = process.cwd()
 const ledgerFolder = path.join(root, 'test/redis-suite')
 const cacheFolder = path.join(root, '.cache/redis-suite')
@@ -71,17 +74,26 @@ async function main(): Promise<void> {
   const targets = options.shards.map((shards): Target => {
     // A program that is not ours (such as redis-server, to try this tool itself) has no shards to set.
     const ours = options.server.endsWith('.js')
-    return { label: `${shards} ${shards === 1 ? 'shard' : 'shards'}`, shards: ours ? shards : null, server: options.server }
+    return {
+      label: `${shards} ${shards === 1 ? 'shard' : 'shards'}`,
+      shards: ours ? shards : null,
+      server: options.server,
+    }
   })
 
   const references: UnitReport[] = []
   if (options.reference) for (const unit of options.units) references.push(await reference(unit, source, options))
-  const reports = new Map<number, UnitReport[]>()
+  const reports: Reports = new Map()
   for (const [index, shards] of options.shards.entries()) {
     const target = targets[index] as Target
     reports.set(shards, await runTarget(target, shards, source, waiting, options))
   }
-  report(source, options, references, reports)
+
+  process.stdout.write(`${renderTable(source.version, options.units, references, reports)}\n\n`)
+  process.stdout.write(`${renderDetails(references, reports, waiting).join('\n')}\n`)
+  const figures = judge(options, reports)
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(figures)}\n`)
+  if (figures.failed > 0 && !options.update) process.exitCode = 1
 }
 
 function readOptions(): Options {
@@ -124,7 +136,12 @@ function readOptions(): Options {
 
 /** What redis-server itself gives for a unit. It does not change, so it is run once and kept in the cache. */
 async function reference(unit: string, source: SuiteSource, options: Options): Promise<UnitReport> {
-  const file = path.join(cacheFolder, 'reference', source.version, `${unit.replaceAll('/', '-')}.json`)
+  const file = path.join(
+    cacheFolder,
+    `reference-${REFERENCE_FORMAT}`,
+    source.version,
+    `${unit.replaceAll('/', '-')}.json`,
+  )
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as UnitReport
   const target: Target = { label: 'redis-server', shards: null, server: '/usr/bin/redis-server' }
   const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] })
@@ -166,70 +183,41 @@ async function runTarget(
   return reports
 }
 
-function report(
-  source: SuiteSource,
-  options: Options,
-  references: readonly UnitReport[],
-  reports: ReadonlyMap<number, readonly UnitReport[]>,
-): void {
-  const columns = [...reports.entries()]
-  const head = ['unit', ...(options.reference ? [`redis-server ${source.version}`] : []), ...columns.map(([shards]) => `${shards} shard(s)`)]
-  const figure = (result: UnitReport | undefined): string =>
-    result === undefined
-      ? '-'
-      : `${result.passed.length}/${result.failed.length}/${result.waiting.length}${result.aborts.length > 0 ? '!' : ''}`
-  const rows = options.units.map((unit, index) => [
-    unit,
-    ...(options.reference ? [figure(references[index])] : []),
-    ...columns.map(([, results]) => figure(results[index])),
-  ])
-  const lines = ['', 'passed/failed/waiting, ! = cut short', textTable(head, rows), '']
+interface Figures {
+  readonly passed: number
+  /** What counts against the run: with `--check` only what is worse than expected. */
+  readonly failed: number
+  readonly known: number
+  readonly waiting: number
+}
 
-  let passed = 0
-  let known = 0
-  let waitingCount = 0
-  const worse: string[] = []
+/** Compares with what is expected (or takes it over), prints the verdict, and returns the sums. */
+function judge(options: Options, reports: Reports): Figures {
   const expectations = readExpectations(expectedFile)
-  for (const [shards, results] of columns) {
-    for (const [index, result] of results.entries()) {
-      passed += result.passed.length
-      waitingCount += result.waiting.length
-      lines.push(...details(`${result.unit}, ${shards} shard(s)`, result, references[index]))
-      if (options.check) {
-        const comparison = compareUnit(result, expectations[result.unit]?.[shards])
-        worse.push(...comparison.worse.map((text) => `${shards} shard(s): ${text}`))
-        for (const text of comparison.better) lines.push(`better than expected, run with --update: ${text}`)
-        known += result.failed.filter(({ name }) => expectations[result.unit]?.[shards]?.failures[name] !== undefined).length
-      } else {
-        for (const { name, message } of result.failed) worse.push(`${result.unit}: "${name}": ${message}`)
-        for (const abort of result.aborts) worse.push(`${result.unit}: ${abort}`)
+  const worse: string[] = []
+  const better: string[] = []
+  let known = 0
+  for (const [shards, results] of reports) {
+    for (const result of results) {
+      const failures = result.failed.length + result.aborts.length
+      if (!options.check) {
+        worse.push(...result.failed.map(({ name }) => name), ...result.aborts)
+        continue
       }
+      const comparison = compareUnit(result, expectations[result.unit]?.[shards])
+      worse.push(...comparison.worse.map((text) => `${shards} shard(s), ${text}`))
+      better.push(...comparison.better.map((text) => `${shards} shard(s), ${text}`))
+      known += Math.max(0, failures - comparison.worse.length)
     }
     if (options.update) updateExpectations(expectedFile, shards, results)
   }
-  if (options.check && worse.length > 0) lines.push('', 'Worse than expected:', ...worse.map((text) => `  ${text}`))
-  lines.push('', `redis suite: ${passed} passed, ${worse.length} failed, ${known} known failures, ${waitingCount} waiting`)
+  const all = [...reports.values()].flat()
+  const passed = all.reduce((sum, result) => sum + result.passed.length, 0)
+  const waiting = all.reduce((sum, result) => sum + result.waiting.length, 0)
+  const lines = ['']
+  if (options.check && worse.length > 0) lines.push('Worse than expected:', ...worse.map((text) => `  ${text}`))
+  if (better.length > 0) lines.push('Better than expected (run with --update):', ...better.map((text) => `  ${text}`))
+  lines.push(`redis suite: ${passed} passed, ${worse.length} failed, ${known} known failures, ${waiting} waiting`)
   process.stdout.write(`${lines.join('\n')}\n`)
-  if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ passed, failed: worse.length, known, waiting: waitingCount })}\n`)
-  }
-  if (worse.length > 0 && !options.update) process.exitCode = 1
-}
-
-/** What a unit's row does not say: names and reasons. */
-function details(title: string, result: UnitReport, reference: UnitReport | undefined): string[] {
-  const lines: string[] = []
-  for (const { name, message } of result.failed) {
-    const also = reference?.failed.some((failure) => failure.name === name) === true ? ' (redis-server fails too)' : ''
-    lines.push(`  failed: ${name}${also}\n      ${message}`)
-  }
-  for (const abort of result.aborts) lines.push(`  aborted: ${abort}`)
-  if (reference !== undefined) {
-    const seen = new Set([...result.passed, ...result.failed.map(({ name }) => name), ...result.waiting.map(({ name }) => name)])
-    for (const name of reference.passed) if (!seen.has(name)) lines.push(`  never reached: ${name}`)
-  }
-  const byReason = new Map<string, string[]>()
-  for (const { name, reason } of result.waiting) byReason.set(reason, [...(byReason.get(reason) ?? []), name])
-  for (const [reason, names] of byReason) lines.push(`  waits for ${reason}: ${names.join('; ')}`)
-  return lines.length === 0 ? [] : [title, ...lines]
+  return { passed, failed: worse.length, known, waiting }
 }

@@ -28,7 +28,7 @@ export interface SuiteSource {
 /** Installs missing packages, fetches and unpacks the suite when the cache does not hold it yet. */
 export function fetchSuite(cacheFolder: string): SuiteSource {
   ensurePackages()
-  const packageVersion = run('dpkg-query', ['-W', '-f', '${Version}', 'redis-server'])
+  const packageVersion = /^Version: (.*)$/m.exec(run('dpkg-query', ['-s', 'redis-server']))?.[1] ?? ''
   const version = packageVersion.replace(/^\d+:/, '').replace(/-[^-]*$/, '')
   const folder = path.join(cacheFolder, `redis-${version}`)
   const suite = { folder, version }
@@ -77,7 +77,9 @@ interface Archive {
 function sourceStanzas(): string {
   const archives = configuredArchives()
   const offering = run('apt-cache', ['madison', 'redis-server'])
-  const chosen = archives.filter((archive) => archive.uris.split(/\s+/).some((uri) => offering.includes(uri.replace(/\/$/, ''))))
+  const chosen = archives.filter((archive) =>
+    archive.uris.split(/\s+/).some((uri) => offering.includes(uri.replace(/\/$/, ''))),
+  )
   if (chosen.length === 0) throw new Error('no apt archive of this machine offers redis-server: run apt-get update')
   return chosen
     .map((archive) =>

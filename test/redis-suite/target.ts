@@ -32,7 +32,8 @@ export function makeTree(target: Target, sourceFolder: string, runsFolder: strin
     if (entry !== 'tmp') symlinkSync(path.join(sourceFolder, 'tests', entry), path.join(tree, 'tests', entry))
   }
   for (const tool of TOOLS) {
-    if (existsSync(path.join(TOOLS_FOLDER, tool))) symlinkSync(path.join(TOOLS_FOLDER, tool), path.join(tree, 'src', tool))
+    if (existsSync(path.join(TOOLS_FOLDER, tool)))
+      symlinkSync(path.join(TOOLS_FOLDER, tool), path.join(tree, 'src', tool))
   }
   const server = path.join(tree, 'src/redis-server')
   writeFileSync(server, wrapper(target))

@@ -114,12 +114,24 @@ function findCulprits(output: UnitOutput): string[] {
 }
 
 async function runRound(options: UnitOptions, culprits: readonly string[], deadlineMs: number): Promise<UnitOutput> {
-  const skips = [...options.waiting.filter((entry) => entry.unit === options.unit || entry.unit === '*').map((entry) => entry.test), ...culprits]
+  const skips = [
+    ...options.waiting.filter((entry) => entry.unit === options.unit || entry.unit === '*').map((entry) => entry.test),
+    ...culprits,
+  ]
   const skipFile = path.join(options.tree, 'skip.txt')
   mkdirSync(options.tree, { recursive: true })
   writeFileSync(skipFile, `${skips.join('\n')}\n`)
   const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN - PORTS_PER_RUN))
-  const args = ['tests/test_helper.tcl', '--single', options.unit, '--clients', '1', '--durable', '--skipfile', skipFile]
+  const args = [
+    'tests/test_helper.tcl',
+    '--single',
+    options.unit,
+    '--clients',
+    '1',
+    '--durable',
+    '--skipfile',
+    skipFile,
+  ]
   args.push('--baseport', `${port}`, '--portcount', `${PORTS_PER_RUN}`, '--timeout', `${PROGRESS_SECONDS_MAX}`)
   const child = startChild('tclsh', args, {
     cwd: options.tree,

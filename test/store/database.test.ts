@@ -1,67 +1,67 @@
-import fc from "fast-check";
-import { describe, expect, test } from "vitest";
-import type { Database } from "../../src/store/database.js";
-import type { Keyspace } from "../../src/store/keyspace.js";
-import { KEEP_TTL, NO_EXPIRY, ValueType } from "../../src/store/value-type.js";
-import { keyOf, makeKeyspace, rangeOf, START_MS, valueOf } from "./keyspaces.js";
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Database } from '../../src/store/database.js'
+import type { Keyspace } from '../../src/store/keyspace.js'
+import { KEEP_TTL, NO_EXPIRY, ValueType } from '../../src/store/value-type.js'
+import { keyTextOf, makeKeyspace, rangeOf, START_MS, valueTextOf } from './keyspaces.js'
 
 /** What a database should hold, kept in the plainest way. */
 interface Entry {
-  value: string;
-  type: number;
-  encoding: number;
-  expireAtMs: number;
+  value: string
+  type: number
+  encoding: number
+  expireAtMs: number
 }
 
 class Model {
-  readonly entries = [new Map<string, Entry>(), new Map<string, Entry>(), new Map<string, Entry>()];
-  nowMs = START_MS;
-  expired = 0;
+  readonly entries = [new Map<string, Entry>(), new Map<string, Entry>(), new Map<string, Entry>()]
+  nowMs = START_MS
+  expired = 0
 
   live(db: number, key: string): Entry | undefined {
-    const entry = this.entries[db]!.get(key);
-    if (entry === undefined || !this.isOver(entry)) return entry;
-    this.entries[db]!.delete(key);
-    this.expired++;
-    return undefined;
+    const entry = this.entries[db]!.get(key)
+    if (entry === undefined || !this.isOver(entry)) return entry
+    this.entries[db]!.delete(key)
+    this.expired++
+    return undefined
   }
 
   isOver(entry: Entry): boolean {
-    return entry.expireAtMs !== NO_EXPIRY && this.nowMs > entry.expireAtMs;
+    return entry.expireAtMs !== NO_EXPIRY && this.nowMs > entry.expireAtMs
   }
 }
 
 const keyPool = [
   ...Array.from({ length: 60 }, (_, i) => `key:${i}`),
-  "",
-  "1234567",
-  "12345678",
-  "123456789",
-  "k".repeat(255),
-  "k".repeat(256),
-  "k".repeat(257),
-  `${"k".repeat(256)}l`,
-  "x".repeat(1023),
-  "x".repeat(1024),
-  "y".repeat(5000),
-];
+  '',
+  '1234567',
+  '12345678',
+  '123456789',
+  'k'.repeat(255),
+  'k'.repeat(256),
+  'k'.repeat(257),
+  `${'k'.repeat(256)}l`,
+  'x'.repeat(1023),
+  'x'.repeat(1024),
+  'y'.repeat(5000),
+]
 
-const anyKey = fc.constantFrom(...keyPool);
-const anyDb = fc.nat(1);
+const anyKey = fc.constantFrom(...keyPool)
+const anyDb = fc.nat(1)
 const anyLength = fc.oneof(
   { weight: 6, arbitrary: fc.nat(70) },
   { weight: 2, arbitrary: fc.nat(700) },
   { weight: 1, arbitrary: fc.nat(20_000) },
   { weight: 1, arbitrary: fc.constantFrom(0, 4096, 4097, 65_536, 70_000, 262_143, 262_144, 300_000) },
-);
-const anyTtlMs = fc.oneof(fc.constant(NO_EXPIRY), fc.constant(KEEP_TTL), fc.integer({ min: 1, max: 3000 }));
-const placement = { offset: fc.nat(8), shared: fc.boolean() };
+)
+const anyTtlMs = fc.oneof(fc.constant(NO_EXPIRY), fc.constant(KEEP_TTL), fc.integer({ min: 1, max: 3000 }))
+const placement = { offset: fc.nat(8), shared: fc.boolean() }
 
 const anyStep = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      name: fc.constant("set" as const),
+      name: fc.constant('set' as const),
       db: anyDb,
       key: anyKey,
       length: anyLength,
@@ -74,7 +74,7 @@ const anyStep = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      name: fc.constant("create" as const),
+      name: fc.constant('create' as const),
       db: anyDb,
       key: anyKey,
       length: anyLength,
@@ -82,17 +82,17 @@ const anyStep = fc.oneof(
       ttlMs: fc.oneof(fc.constant(NO_EXPIRY), fc.integer({ min: 1, max: 3000 })),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ name: fc.constant("find" as const), db: anyDb, key: anyKey, ...placement }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant("peek" as const), db: anyDb, key: anyKey }) },
-  { weight: 4, arbitrary: fc.record({ name: fc.constant("remove" as const), db: anyDb, key: anyKey }) },
+  { weight: 4, arbitrary: fc.record({ name: fc.constant('find' as const), db: anyDb, key: anyKey, ...placement }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('peek' as const), db: anyDb, key: anyKey }) },
+  { weight: 4, arbitrary: fc.record({ name: fc.constant('remove' as const), db: anyDb, key: anyKey }) },
   {
     weight: 3,
-    arbitrary: fc.record({ name: fc.constant("resize" as const), db: anyDb, key: anyKey, length: anyLength }),
+    arbitrary: fc.record({ name: fc.constant('resize' as const), db: anyDb, key: anyKey, length: anyLength }),
   },
   {
     weight: 3,
     arbitrary: fc.record({
-      name: fc.constant("append" as const),
+      name: fc.constant('append' as const),
       db: anyDb,
       key: anyKey,
       length: fc.nat(50),
@@ -102,17 +102,17 @@ const anyStep = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      name: fc.constant("expire" as const),
+      name: fc.constant('expire' as const),
       db: anyDb,
       key: anyKey,
       ttlMs: fc.integer({ min: 1, max: 3000 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ name: fc.constant("persist" as const), db: anyDb, key: anyKey }) },
+  { weight: 2, arbitrary: fc.record({ name: fc.constant('persist' as const), db: anyDb, key: anyKey }) },
   {
     weight: 2,
     arbitrary: fc.record({
-      name: fc.constant("copy" as const),
+      name: fc.constant('copy' as const),
       db: anyDb,
       key: anyKey,
       toDb: anyDb,
@@ -121,173 +121,173 @@ const anyStep = fc.oneof(
       ttlMs: anyTtlMs,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ name: fc.constant("wait" as const), ms: fc.nat(1500) }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant("scan" as const), db: anyDb, removes: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant("random" as const), db: anyDb }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant("activeExpire" as const) }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant("swap" as const) }) },
-);
-type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never;
+  { weight: 2, arbitrary: fc.record({ name: fc.constant('wait' as const), ms: fc.nat(1500) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('scan' as const), db: anyDb, removes: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('random' as const), db: anyDb }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('activeExpire' as const) }) },
+  { weight: 1, arbitrary: fc.record({ name: fc.constant('swap' as const) }) },
+)
+type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never
 
 function checkCursor(db: Database, key: string, entry: Entry): void {
-  expect(keyOf(db)).toBe(key);
+  expect(keyTextOf(db)).toBe(key)
   // Strings of this size are compared, not printed.
-  expect(valueOf(db) === entry.value, `value of ${key.slice(0, 20)}`).toBe(true);
-  expect(db.type).toBe(entry.type);
-  expect(db.encoding).toBe(entry.encoding);
-  expect(db.expireAtMs()).toBe(entry.expireAtMs);
-  expect(db.keyOffset % 8).toBe(0);
-  expect(db.valueOffset % 8).toBe(0);
-  expect(db.words.buffer).toBe(db.bytes.buffer);
-  expect(db.memoryUsage()).toBeGreaterThanOrEqual(key.length + entry.value.length + 8);
+  expect(valueTextOf(db) === entry.value, `value of ${key.slice(0, 20)}`).toBe(true)
+  expect(db.type).toBe(entry.type)
+  expect(db.encoding).toBe(entry.encoding)
+  expect(db.expireAtMs()).toBe(entry.expireAtMs)
+  expect(db.keyOffset % 8).toBe(0)
+  expect(db.valueOffset % 8).toBe(0)
+  expect(db.words.buffer).toBe(db.bytes.buffer)
+  expect(db.memoryUsage()).toBeGreaterThanOrEqual(key.length + entry.value.length + 8)
 }
 
 function runStep(keyspace: Keyspace, model: Model, step: Step): void {
-  if (step.name === "wait") {
-    model.nowMs += step.ms;
-    keyspace.nowMs = model.nowMs;
-    return;
+  if (step.name === 'wait') {
+    model.nowMs += step.ms
+    keyspace.nowMs = model.nowMs
+    return
   }
-  if (step.name === "swap") {
-    keyspace.swapDatabases(0, 1);
-    [model.entries[0], model.entries[1]] = [model.entries[1]!, model.entries[0]!];
-    return;
+  if (step.name === 'swap') {
+    keyspace.swapDatabases(0, 1)
+    ;[model.entries[0], model.entries[1]] = [model.entries[1]!, model.entries[0]!]
+    return
   }
-  if (step.name === "activeExpire") {
-    let us = 0;
-    const removed = keyspace.activeExpire(1000, () => us++);
-    let over = 0;
+  if (step.name === 'activeExpire') {
+    let us = 0
+    const removed = keyspace.activeExpire(1000, () => us++)
+    let over = 0
     for (const entries of model.entries) {
       for (const [key, entry] of entries) {
-        if (!model.isOver(entry)) continue;
-        over++;
+        if (!model.isOver(entry)) continue
+        over++
         // A pass need not find all of them: what it took is taken here as well.
-        const index = model.entries.indexOf(entries);
+        const index = model.entries.indexOf(entries)
         if (!isStored(keyspace.database(index), key)) {
-          entries.delete(key);
-          model.expired++;
+          entries.delete(key)
+          model.expired++
         }
       }
     }
-    expect(removed).toBeLessThanOrEqual(over);
-    return;
+    expect(removed).toBeLessThanOrEqual(over)
+    return
   }
-  const db = keyspace.database(step.db);
-  const entries = model.entries[step.db]!;
-  if (step.name === "scan") {
-    const seen = new Set<string>();
-    const expected = new Set([...entries.keys()].filter((key) => model.live(step.db, key) !== undefined));
-    let cursor = 0;
+  const db = keyspace.database(step.db)
+  const entries = model.entries[step.db]!
+  if (step.name === 'scan') {
+    const seen = new Set<string>()
+    const expected = new Set([...entries.keys()].filter((key) => model.live(step.db, key) !== undefined))
+    let cursor = 0
     do {
       cursor = db.scan(cursor, (at) => {
-        const key = keyOf(at);
-        seen.add(key);
-        checkCursor(at, key, entries.get(key)!);
+        const key = keyTextOf(at)
+        seen.add(key)
+        checkCursor(at, key, entries.get(key)!)
         if (step.removes && key.length % 2 === 1) {
-          at.remove();
-          entries.delete(key);
+          at.remove()
+          entries.delete(key)
         }
-      });
-    } while (cursor !== 0);
-    expect(seen).toEqual(expected);
-    return;
+      })
+    } while (cursor !== 0)
+    expect(seen).toEqual(expected)
+    return
   }
-  if (step.name === "random") {
-    const found = db.randomKey();
+  if (step.name === 'random') {
+    const found = db.randomKey()
     for (const key of [...entries.keys()]) {
       // Those met on the way have been removed; the rest goes now.
-      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key);
+      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key)
     }
     if (!found) {
-      expect(entries.size).toBe(0);
-      return;
+      expect(entries.size).toBe(0)
+      return
     }
-    db.randomKey();
+    db.randomKey()
     for (const key of [...entries.keys()]) {
-      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key);
+      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key)
     }
-    db.randomKey();
+    db.randomKey()
     for (const key of [...entries.keys()]) {
-      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key);
+      if (model.isOver(entries.get(key)!) && !isStored(db, key)) model.live(step.db, key)
     }
-    return;
+    return
   }
-  const key = Buffer.from(step.key, "latin1");
-  const existing = model.live(step.db, step.key);
+  const key = Buffer.from(step.key, 'latin1')
+  const existing = model.live(step.db, step.key)
   switch (step.name) {
-    case "set": {
-      const value = Buffer.alloc(step.length, step.fill);
-      if (step.length > 2) value[1] = 0;
-      const k = rangeOf(key, step.offset, step.shared);
-      const v = rangeOf(value, 8 - step.offset, step.shared);
-      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs;
-      db.setString(k.buffer, k.offset, k.length, v.buffer, v.offset, v.length, step.encoding, expireAtMs);
-      const kept = expireAtMs === KEEP_TTL ? (existing?.expireAtMs ?? NO_EXPIRY) : expireAtMs;
-      const entry = { value: value.toString("latin1"), type: 0, encoding: step.encoding, expireAtMs: kept };
-      entries.set(step.key, entry);
-      checkCursor(db, step.key, entry);
-      return;
+    case 'set': {
+      const value = Buffer.alloc(step.length, step.fill)
+      if (step.length > 2) value[1] = 0
+      const k = rangeOf(key, step.offset, step.shared)
+      const v = rangeOf(value, 8 - step.offset, step.shared)
+      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs
+      db.setString(k.buffer, k.offset, k.length, v.buffer, v.offset, v.length, step.encoding, expireAtMs)
+      const kept = expireAtMs === KEEP_TTL ? (existing?.expireAtMs ?? NO_EXPIRY) : expireAtMs
+      const entry = { value: value.toString('latin1'), type: 0, encoding: step.encoding, expireAtMs: kept }
+      entries.set(step.key, entry)
+      checkCursor(db, step.key, entry)
+      return
     }
-    case "create": {
-      if (existing !== undefined) return;
-      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs;
-      db.create(key, 0, key.length, step.type, 3, step.length, expireAtMs);
-      const entry = { value: "\0".repeat(step.length), type: step.type, encoding: 3, expireAtMs };
-      entries.set(step.key, entry);
-      checkCursor(db, step.key, entry);
-      return;
+    case 'create': {
+      if (existing !== undefined) return
+      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs
+      db.create(key, 0, key.length, step.type, 3, step.length, expireAtMs)
+      const entry = { value: '\0'.repeat(step.length), type: step.type, encoding: 3, expireAtMs }
+      entries.set(step.key, entry)
+      checkCursor(db, step.key, entry)
+      return
     }
-    case "find": {
-      const { hits, misses } = keyspace.stats;
-      const k = rangeOf(key, step.offset, step.shared);
-      expect(db.find(k.buffer, k.offset, k.length)).toBe(existing !== undefined);
-      expect(keyspace.stats.hits - hits).toBe(existing === undefined ? 0 : 1);
-      expect(keyspace.stats.misses - misses).toBe(existing === undefined ? 1 : 0);
-      if (existing !== undefined) checkCursor(db, step.key, existing);
-      return;
+    case 'find': {
+      const { hits, misses } = keyspace.stats
+      const k = rangeOf(key, step.offset, step.shared)
+      expect(db.find(k.buffer, k.offset, k.length)).toBe(existing !== undefined)
+      expect(keyspace.stats.hits - hits).toBe(existing === undefined ? 0 : 1)
+      expect(keyspace.stats.misses - misses).toBe(existing === undefined ? 1 : 0)
+      if (existing !== undefined) checkCursor(db, step.key, existing)
+      return
     }
-    case "peek": {
-      const { hits, misses } = keyspace.stats;
-      expect(db.peek(key, 0, key.length)).toBe(existing !== undefined);
-      expect([keyspace.stats.hits, keyspace.stats.misses]).toEqual([hits, misses]);
-      return;
+    case 'peek': {
+      const { hits, misses } = keyspace.stats
+      expect(db.peek(key, 0, key.length)).toBe(existing !== undefined)
+      expect([keyspace.stats.hits, keyspace.stats.misses]).toEqual([hits, misses])
+      return
     }
     default:
   }
-  expect(db.findForWrite(key, 0, key.length)).toBe(existing !== undefined);
-  if (existing === undefined) return;
+  expect(db.findForWrite(key, 0, key.length)).toBe(existing !== undefined)
+  if (existing === undefined) return
   switch (step.name) {
-    case "remove":
-      db.remove();
-      entries.delete(step.key);
-      return;
-    case "resize":
-      db.resizeValue(step.length);
-      existing.value = existing.value.slice(0, step.length).padEnd(step.length, "\0");
-      break;
-    case "append":
+    case 'remove':
+      db.remove()
+      entries.delete(step.key)
+      return
+    case 'resize':
+      db.resizeValue(step.length)
+      existing.value = existing.value.slice(0, step.length).padEnd(step.length, '\0')
+      break
+    case 'append':
       for (let i = 0; i < step.times; i++) {
-        const length = db.valueLength;
-        db.resizeValue(length + step.length);
-        db.bytes.fill(0x61 + i, db.valueOffset + length, db.valueOffset + db.valueLength);
-        existing.value += String.fromCharCode(0x61 + i).repeat(step.length);
+        const length = db.valueLength
+        db.resizeValue(length + step.length)
+        db.bytes.fill(0x61 + i, db.valueOffset + length, db.valueOffset + db.valueLength)
+        existing.value += String.fromCharCode(0x61 + i).repeat(step.length)
       }
-      break;
-    case "expire":
-      existing.expireAtMs = model.nowMs + step.ttlMs;
-      db.setExpire(existing.expireAtMs);
-      break;
-    case "persist":
-      expect(db.persist()).toBe(existing.expireAtMs !== NO_EXPIRY);
-      existing.expireAtMs = NO_EXPIRY;
-      break;
-    case "copy": {
+      break
+    case 'expire':
+      existing.expireAtMs = model.nowMs + step.ttlMs
+      db.setExpire(existing.expireAtMs)
+      break
+    case 'persist':
+      expect(db.persist()).toBe(existing.expireAtMs !== NO_EXPIRY)
+      existing.expireAtMs = NO_EXPIRY
+      break
+    case 'copy': {
       // The value, or its end, goes from the arena into the arena; the target may be the very same key.
-      const from = existing.value.length === 0 ? 0 : step.from % existing.value.length;
-      const target = model.live(step.toDb, step.toKey);
-      const targetKey = Buffer.from(step.toKey, "latin1");
-      const toDb = keyspace.database(step.toDb);
-      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs;
+      const from = existing.value.length === 0 ? 0 : step.from % existing.value.length
+      const target = model.live(step.toDb, step.toKey)
+      const targetKey = Buffer.from(step.toKey, 'latin1')
+      const toDb = keyspace.database(step.toDb)
+      const expireAtMs = step.ttlMs > 0 ? model.nowMs + step.ttlMs : step.ttlMs
       toDb.setString(
         targetKey,
         0,
@@ -297,204 +297,206 @@ function runStep(keyspace: Keyspace, model: Model, step: Step): void {
         db.valueLength - from,
         existing.encoding,
         expireAtMs,
-      );
-      const kept = expireAtMs === KEEP_TTL ? (target?.expireAtMs ?? NO_EXPIRY) : expireAtMs;
-      const entry = { value: existing.value.slice(from), type: 0, encoding: existing.encoding, expireAtMs: kept };
-      model.entries[step.toDb]!.set(step.toKey, entry);
-      checkCursor(toDb, step.toKey, entry);
-      return;
+      )
+      const kept = expireAtMs === KEEP_TTL ? (target?.expireAtMs ?? NO_EXPIRY) : expireAtMs
+      const entry = { value: existing.value.slice(from), type: 0, encoding: existing.encoding, expireAtMs: kept }
+      model.entries[step.toDb]!.set(step.toKey, entry)
+      checkCursor(toDb, step.toKey, entry)
+      return
     }
     default:
-      throw new Error("unknown step");
+      throw new Error('unknown step')
   }
-  checkCursor(db, step.key, existing);
+  checkCursor(db, step.key, existing)
 }
 
 /** Whether the key is there, also when its time is over. */
 function isStored(db: Database, key: string): boolean {
-  let stored = false;
-  db.forEach((at) => {
-    stored = keyOf(at) === key;
-    return !stored;
-  });
-  return stored;
+  let stored = false
+  const compare = (at: Database): boolean => {
+    stored = keyTextOf(at) === key
+    return !stored
+  }
+  db.forEach(compare)
+  return stored
 }
 
 function checkAll(keyspace: Keyspace, model: Model): void {
   model.entries.forEach((entries, index) => {
-    const db = keyspace.database(index);
-    const seen = new Set<string>();
-    db.forEach((at) => {
-      const key = keyOf(at);
-      seen.add(key);
-      checkCursor(at, key, entries.get(key)!);
-      return true;
-    });
-    expect(seen).toEqual(new Set(entries.keys()));
-    expect(db.size).toBe(entries.size);
-    expect(db.expiresSize).toBe([...entries.values()].filter((entry) => entry.expireAtMs !== NO_EXPIRY).length);
-  });
-  expect(keyspace.stats.expiredKeys).toBe(model.expired);
+    const db = keyspace.database(index)
+    const seen = new Set<string>()
+    const check = (at: Database): boolean => {
+      const key = keyTextOf(at)
+      seen.add(key)
+      checkCursor(at, key, entries.get(key)!)
+      return true
+    }
+    db.forEach(check)
+    expect(seen).toEqual(new Set(entries.keys()))
+    expect(db.size).toBe(entries.size)
+    expect(db.expiresSize).toBe([...entries.values()].filter((entry) => entry.expireAtMs !== NO_EXPIRY).length)
+  })
+  expect(keyspace.stats.expiredKeys).toBe(model.expired)
 }
 
-describe("databases", () => {
-  test("behave like a map with expiries", () => {
+describe('databases', () => {
+  test('behave like a map with expiries', () => {
     fc.assert(
-      fc.property(fc.array(anyStep, { minLength: 1, maxLength: 250, size: "max" }), (steps) => {
-        const keyspace = makeKeyspace();
-        const model = new Model();
-        for (const step of steps) runStep(keyspace, model, step);
-        checkAll(keyspace, model);
+      fc.property(fc.array(anyStep, { minLength: 1, maxLength: 250, size: 'max' }), (steps) => {
+        const keyspace = makeKeyspace()
+        const model = new Model()
+        for (const step of steps) runStep(keyspace, model, step)
+        checkAll(keyspace, model)
         // Removed one by one, everything comes back but the smallest tables.
         for (const index of [0, 1]) {
-          const db = keyspace.database(index);
+          const db = keyspace.database(index)
           for (const key of model.entries[index]!.keys()) {
-            const bytes = Buffer.from(key, "latin1");
-            if (db.findForWrite(bytes, 0, bytes.length)) db.remove();
+            const bytes = Buffer.from(key, 'latin1')
+            if (db.findForWrite(bytes, 0, bytes.length)) db.remove()
           }
-          expect(db.size).toBe(0);
-          expect(db.expiresSize).toBe(0);
+          expect(db.size).toBe(0)
+          expect(db.expiresSize).toBe(0)
         }
-        expect(keyspace.memory().usedBytes).toBe(keyspace.memory().tableBytes);
-        keyspace.clear();
-        expect(keyspace.memory()).toMatchObject({ usedBytes: 0, tableBytes: 0, arenaBytes: 0, chunks: 0 });
+        expect(keyspace.memory().usedBytes).toBe(keyspace.memory().tableBytes)
+        keyspace.clear()
+        expect(keyspace.memory()).toMatchObject({ usedBytes: 0, tableBytes: 0, arenaBytes: 0, chunks: 0 })
       }),
       { numRuns: 100 },
-    );
-  });
+    )
+  })
 
-  test("every modification is announced with the cursor on the key, a removal before it happens", () => {
-    const keyspace = makeKeyspace();
-    const db = keyspace.database(0);
-    const seen: string[] = [];
-    keyspace.onModified = (at) => seen.push(`${keyOf(at)}=${valueOf(at)}`);
-    keyspace.onExpired = (at) => seen.push(`expired ${keyOf(at)}=${valueOf(at)}`);
-    const key = Buffer.from("k");
-    db.setString(key, 0, 1, Buffer.from("one"), 0, 3, 0, NO_EXPIRY);
-    db.setString(key, 0, 1, Buffer.from("three"), 0, 5, 0, NO_EXPIRY);
-    db.setExpire(START_MS + 10);
-    db.persist();
-    db.persist();
-    db.resizeValue(2);
-    db.modified();
-    db.remove();
-    db.create(key, 0, 1, ValueType.hash, 1, 1, START_MS + 10);
-    keyspace.nowMs = START_MS + 10;
-    expect(db.peek(key, 0, 1)).toBe(true);
-    keyspace.nowMs = START_MS + 11;
-    expect(db.peek(key, 0, 1)).toBe(false);
-    const expected = ["k=one", "k=three", "k=three", "k=three", "k=th", "k=th", "k=\0", "expired k=\0"];
-    expect(seen).toEqual(expected);
-    expect(keyspace.stats.dirty).toBe(expected.length - 1);
-    expect(keyspace.stats.expiredKeys).toBe(1);
-  });
+  test('every modification is announced with the cursor on the key, a removal before it happens', () => {
+    const keyspace = makeKeyspace()
+    const db = keyspace.database(0)
+    const seen: string[] = []
+    keyspace.onModified = (at) => seen.push(`${keyTextOf(at)}=${valueTextOf(at)}`)
+    keyspace.onExpired = (at) => seen.push(`expired ${keyTextOf(at)}=${valueTextOf(at)}`)
+    const key = Buffer.from('k')
+    db.setString(key, 0, 1, Buffer.from('one'), 0, 3, 0, NO_EXPIRY)
+    db.setString(key, 0, 1, Buffer.from('three'), 0, 5, 0, NO_EXPIRY)
+    db.setExpire(START_MS + 10)
+    db.persist()
+    db.persist()
+    db.resizeValue(2)
+    db.modified()
+    db.remove()
+    db.create(key, 0, 1, ValueType.hash, 1, 1, START_MS + 10)
+    keyspace.nowMs = START_MS + 10
+    expect(db.peek(key, 0, 1)).toBe(true)
+    keyspace.nowMs = START_MS + 11
+    expect(db.peek(key, 0, 1)).toBe(false)
+    const expected = ['k=one', 'k=three', 'k=three', 'k=three', 'k=th', 'k=th', 'k=\0', 'expired k=\0']
+    expect(seen).toEqual(expected)
+    expect(keyspace.stats.dirty).toBe(expected.length - 1)
+    expect(keyspace.stats.expiredKeys).toBe(1)
+  })
 
-  test("an expired key that is overwritten expires first", () => {
-    const keyspace = makeKeyspace();
-    const db = keyspace.database(0);
-    const key = Buffer.from("k");
-    let announced = "";
-    keyspace.onExpired = (at) => (announced += valueOf(at));
-    db.setString(key, 0, 1, Buffer.from("old"), 0, 3, 0, START_MS + 5);
-    keyspace.nowMs = START_MS + 6;
-    db.setString(key, 0, 1, Buffer.from("new"), 0, 3, 0, KEEP_TTL);
-    expect(announced).toBe("old");
-    expect(db.expireAtMs()).toBe(NO_EXPIRY);
-    expect(db.expiresSize).toBe(0);
-    expect(keyspace.stats.expiredKeys).toBe(1);
-  });
+  test('an expired key that is overwritten expires first', () => {
+    const keyspace = makeKeyspace()
+    const db = keyspace.database(0)
+    const key = Buffer.from('k')
+    let announced = ''
+    keyspace.onExpired = (at) => (announced += valueTextOf(at))
+    db.setString(key, 0, 1, Buffer.from('old'), 0, 3, 0, START_MS + 5)
+    keyspace.nowMs = START_MS + 6
+    db.setString(key, 0, 1, Buffer.from('new'), 0, 3, 0, KEEP_TTL)
+    expect(announced).toBe('old')
+    expect(db.expireAtMs()).toBe(NO_EXPIRY)
+    expect(db.expiresSize).toBe(0)
+    expect(keyspace.stats.expiredKeys).toBe(1)
+  })
 
-  test("where lookups may not delete, expired keys are absent but stay", () => {
-    const keyspace = makeKeyspace();
-    keyspace.lazyExpireDeletes = false;
-    const db = keyspace.database(0);
-    const key = Buffer.from("k");
-    db.setString(key, 0, 1, Buffer.from("old"), 0, 3, 0, START_MS + 5);
-    keyspace.nowMs = START_MS + 6;
-    expect(db.find(key, 0, 1)).toBe(false);
-    let visited = 0;
-    expect(db.scan(0, () => visited++)).toBeGreaterThanOrEqual(0);
-    expect(visited).toBe(0);
-    expect(db.size).toBe(1);
-    expect(db.randomKey()).toBe(true);
-    db.create(key, 0, 1, ValueType.list, 0, 0, NO_EXPIRY);
-    expect(db.size).toBe(1);
-    expect(db.find(key, 0, 1)).toBe(true);
-    expect(keyspace.stats.expiredKeys).toBe(0);
-  });
+  test('where lookups may not delete, expired keys are absent but stay', () => {
+    const keyspace = makeKeyspace()
+    keyspace.lazyExpireDeletes = false
+    const db = keyspace.database(0)
+    const key = Buffer.from('k')
+    db.setString(key, 0, 1, Buffer.from('old'), 0, 3, 0, START_MS + 5)
+    keyspace.nowMs = START_MS + 6
+    expect(db.find(key, 0, 1)).toBe(false)
+    let visited = 0
+    expect(db.scan(0, () => visited++)).toBeGreaterThanOrEqual(0)
+    expect(visited).toBe(0)
+    expect(db.size).toBe(1)
+    expect(db.randomKey()).toBe(true)
+    db.create(key, 0, 1, ValueType.list, 0, 0, NO_EXPIRY)
+    expect(db.size).toBe(1)
+    expect(db.find(key, 0, 1)).toBe(true)
+    expect(keyspace.stats.expiredKeys).toBe(0)
+  })
 
-  test("creating a key that exists is a broken invariant", () => {
-    const db = makeKeyspace().database(0);
-    const key = Buffer.from("k");
-    db.create(key, 0, 1, ValueType.set, 0, 0, NO_EXPIRY);
-    expect(() => db.create(key, 0, 1, ValueType.set, 0, 0, NO_EXPIRY)).toThrow("a key was created that exists");
-  });
+  test('creating a key that exists is a broken invariant', () => {
+    const db = makeKeyspace().database(0)
+    const key = Buffer.from('k')
+    db.create(key, 0, 1, ValueType.set, 0, 0, NO_EXPIRY)
+    expect(() => db.create(key, 0, 1, ValueType.set, 0, 0, NO_EXPIRY)).toThrow('a key was created that exists')
+  })
 
-  test("what a collection holds is given back when its value goes, however it goes", () => {
-    const keyspace = makeKeyspace();
-    const released: string[] = [];
-    keyspace.setReleaser(ValueType.list, (at) => released.push(keyOf(at)));
-    const db = keyspace.database(0);
-    const names = ["removed", "expired", "overwritten", "cleared"];
+  test('what a collection holds is given back when its value goes, however it goes', () => {
+    const keyspace = makeKeyspace()
+    const released: string[] = []
+    keyspace.setReleaser(ValueType.list, (at) => released.push(keyTextOf(at)))
+    const db = keyspace.database(0)
+    const names = ['removed', 'expired', 'overwritten', 'cleared']
     for (const name of names) {
-      const key = Buffer.from(name);
-      db.create(key, 0, key.length, ValueType.list, 0, 8, name === "expired" ? START_MS + 1 : NO_EXPIRY);
+      const key = Buffer.from(name)
+      db.create(key, 0, key.length, ValueType.list, 0, 8, name === 'expired' ? START_MS + 1 : NO_EXPIRY)
     }
-    keyspace.database(1).create(Buffer.from("other"), 0, 5, ValueType.list, 0, 8, NO_EXPIRY);
-    const removed = Buffer.from("removed");
-    if (db.findForWrite(removed, 0, removed.length)) db.remove();
-    keyspace.nowMs = START_MS + 2;
-    db.peek(Buffer.from("expired"), 0, 7);
-    const overwritten = Buffer.from("overwritten");
-    db.setString(overwritten, 0, overwritten.length, overwritten, 0, 3, 0, NO_EXPIRY);
-    db.clear();
-    expect(released).toEqual(names);
-  });
+    keyspace.database(1).create(Buffer.from('other'), 0, 5, ValueType.list, 0, 8, NO_EXPIRY)
+    const removed = Buffer.from('removed')
+    if (db.findForWrite(removed, 0, removed.length)) db.remove()
+    keyspace.nowMs = START_MS + 2
+    db.peek(Buffer.from('expired'), 0, 7)
+    const overwritten = Buffer.from('overwritten')
+    db.setString(overwritten, 0, overwritten.length, overwritten, 0, 3, 0, NO_EXPIRY)
+    db.clear()
+    expect(released).toEqual(names)
+  })
 
-  test("without memory a change fails and no key has changed", () => {
+  test('without memory a change fails and no key has changed', () => {
     // Fill with records of different sizes until nothing goes, then try every kind of growth on each key.
-    const keyspace = makeKeyspace(1, 2);
-    const db = keyspace.database(0);
-    const model = new Map<string, string>();
+    const keyspace = makeKeyspace(1, 2)
+    const db = keyspace.database(0)
+    const model = new Map<string, string>()
     for (let i = 0; ; i++) {
-      const key = Buffer.from(`key:${i}`);
-      const value = Buffer.alloc(8 + (i % 90), 0x61 + (i % 26));
+      const key = Buffer.from(`key:${i}`)
+      const value = Buffer.alloc(8 + (i % 90), 0x61 + (i % 26))
       try {
-        db.setString(key, 0, key.length, value, 0, value.length, 0, i % 3 === 0 ? START_MS + 1000 : NO_EXPIRY);
+        db.setString(key, 0, key.length, value, 0, value.length, 0, i % 3 === 0 ? START_MS + 1000 : NO_EXPIRY)
       } catch (error) {
-        expect(error).toMatchObject({ code: "ARENA_FULL" });
-        break;
+        expect(error).toMatchObject({ code: 'ARENA_FULL' })
+        break
       }
-      model.set(key.toString(), value.toString());
+      model.set(key.toString(), value.toString())
     }
-    expect(db.size).toBe(model.size);
-    const large = Buffer.alloc(3000, 0x7a);
-    let failures = 0;
+    expect(db.size).toBe(model.size)
+    const large = Buffer.alloc(3000, 0x7a)
+    let failures = 0
     for (const [name, value] of model) {
-      const key = Buffer.from(name);
+      const key = Buffer.from(name)
       const attempts = [
         (): void => db.setString(key, 0, key.length, large, 0, large.length, 0, START_MS + 5),
         (): void => db.resizeValue(5000),
         (): void => db.setExpire(START_MS + 77),
-      ];
+      ]
       for (const attempt of attempts.slice(0, 2)) {
-        expect(db.findForWrite(key, 0, key.length)).toBe(true);
-        expect(valueOf(db)).toBe(value);
-        const ttl = db.expireAtMs();
-        expect(attempt).toThrow(expect.objectContaining({ code: "ARENA_FULL" }));
-        failures++;
-        expect(db.peek(key, 0, key.length)).toBe(true);
-        expect(valueOf(db)).toBe(value);
-        expect(db.expireAtMs()).toBe(ttl);
+        expect(db.findForWrite(key, 0, key.length)).toBe(true)
+        expect(valueTextOf(db)).toBe(value)
+        const ttl = db.expireAtMs()
+        expect(attempt).toThrow(expect.objectContaining({ code: 'ARENA_FULL' }))
+        failures++
+        expect(db.peek(key, 0, key.length)).toBe(true)
+        expect(valueTextOf(db)).toBe(value)
+        expect(db.expireAtMs()).toBe(ttl)
       }
     }
-    expect(failures).toBe(model.size * 2);
+    expect(failures).toBe(model.size * 2)
     for (const name of model.keys()) {
-      const key = Buffer.from(name);
-      if (db.findForWrite(key, 0, key.length)) db.remove();
+      const key = Buffer.from(name)
+      if (db.findForWrite(key, 0, key.length)) db.remove()
     }
-    expect(db.size).toBe(0);
-    expect(db.expiresSize).toBe(0);
-    expect(keyspace.memory().usedBytes).toBe(keyspace.memory().tableBytes);
-  });
-});
+    expect(db.size).toBe(0)
+    expect(db.expiresSize).toBe(0)
+    expect(keyspace.memory().usedBytes).toBe(keyspace.memory().tableBytes)
+  })
+})

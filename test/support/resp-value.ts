@@ -111,10 +111,13 @@ export class RespConnection {
   /** Connects to a port of this machine, or to a socket file. */
   static open(target: number | string): Promise<RespConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target }, () => {
-        socket.off('error', reject)
-        resolve(new RespConnection(socket))
-      })
+      const socket = connect(
+        typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target },
+        () => {
+          socket.off('error', reject)
+          resolve(new RespConnection(socket))
+        },
+      )
       socket.once('error', reject)
     })
   }

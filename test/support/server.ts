@@ -24,6 +24,8 @@ export interface TestServer {
 
 export interface StartOptions {
   readonly shards?: number
+  /** A configuration file; the options here win over it. */
+  readonly configFile?: string
   readonly args?: readonly string[]
 }
 
@@ -42,7 +44,7 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
   const args = [
-    path.join(dist, 'src/cli.js'), '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '',
+    path.join(dist, 'src/cli.js'), ...(options.configFile === undefined ? [] : [options.configFile]), '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '',
     '--shards', String(options.shards ?? 1), '--enable-debug-command', 'yes', ...(options.args ?? []),
   ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -1,0 +1,273 @@
+/**
+ * The records of one database: how they are made, changed, moved and removed, in step with the two tables that find them.
+ *
+ * Owned by the shard's thread. What a change means to clients (expiry, clocks, statistics, who is told) is decided in
+ * `Database`; here it is memory only.
+ *
+ * Invariants: every record is in `table`; those and only those with an expiry time are in `expires` too, as the same
+ * reference. The tables' found place is that of the record in hand. A call that fails for lack of memory
+ * (`ArenaFullError`) has changed no record.
+ */
+import { assert } from '../base/assert.js'
+import { copyBytes } from '../base/bytes.js'
+import { GATHERED_WORDS, halfSipHash, halfSipHashOfWords } from '../base/half-siphash.js'
+import { type Arena, ArenaFullError } from './arena.js'
+import { type ArenaRef, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
+import { BUCKET_BYTES } from './bucket.js'
+import type { ChainRebuild } from './chain-rebuild.js'
+import {
+  copyValue,
+  EXPIRY_FLAG,
+  keyWordOffset,
+  LAYOUT_FLAGS,
+  layoutFor,
+  VALUE_LENGTH_INLINE_MAX,
+  valueByteOffset,
+  WIDE_FLAG,
+  writeLengths,
+} from './record.js'
+import { RecordCursor } from './record-cursor.js'
+import { Table } from './table.js'
+import { NO_EXPIRY } from './value-type.js'
+
+/** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
+const gathered = new Int32Array(GATHERED_WORDS)
+
+/** A growing value gets as much again as slack, and from here on an eighth: appending stays linear in the total. */
+const DOUBLING_BYTES_MAX = 1024 * 1024
+
+export abstract class RecordStore extends RecordCursor {
+  protected readonly table: Table
+  protected readonly expires: Table
+
+  constructor(
+    arena: Arena,
+    rebuild: ChainRebuild,
+    private readonly hashKey0: number,
+    private readonly hashKey1: number,
+  ) {
+    super(arena)
+    this.table = new Table(arena, rebuild, hashKey0, hashKey1)
+    this.expires = new Table(arena, rebuild, hashKey0, hashKey1)
+  }
+
+  /** Gives back what the value in hand holds of the arena beside its record, because the value is about to go. */
+  protected abstract releaseValue(): void
+
+  /**
+   * Makes the value of the record in hand longer or shorter: the beginning stays, growth is zeros. The record may move,
+   * and the cursor with it. Not counted as a modification: the caller changes bytes next and then calls `modified`.
+   * @throws ArenaFullError only when it grows
+   */
+  resizeValue(length: number): void {
+    const old = this.valueLength
+    const usable = this.arena.usableSize(this.ref)
+    const needed = this.overheadBytes + length
+    const fits = needed <= usable && ((this.meta & WIDE_FLAG) !== 0 || length <= VALUE_LENGTH_INLINE_MAX)
+    if (length > old) {
+      if (fits) {
+        this.setValueLength(length)
+        this.bytes.fill(0, this.valueOffset + old, this.valueOffset + length)
+        return
+      }
+      const slack = length <= DOUBLING_BYTES_MAX ? length : Math.max(DOUBLING_BYTES_MAX, length >>> 3)
+      const layout = layoutFor(this.keyLength, length + slack, this.expireAtMs() !== NO_EXPIRY)
+      const bytes = valueByteOffset(layout, this.keyLength) + length + slack
+      this.move(this.arena.allocate(bytes), layout)
+      this.setValueLength(length)
+      if (!this.arena.isZeroed(this.ref)) {
+        this.bytes.fill(0, this.valueOffset + old, this.valueOffset + length)
+      }
+      return
+    }
+    this.setValueLength(length)
+    if (needed * 2 >= usable) return
+    const layout = layoutFor(this.keyLength, length, this.expireAtMs() !== NO_EXPIRY)
+    const bytes = valueByteOffset(layout, this.keyLength) + length
+    if (this.arena.blockBytes(bytes) * 2 > usable) return
+    // Shrinking must not fail: without memory for the smaller block the larger one stays.
+    const smaller = this.arena.tryAllocate(bytes)
+    if (smaller !== NO_REF) this.move(smaller, layout)
+  }
+
+  /** The hash of a key; leaves its words for `findRecord` and `add`, until the next call. */
+  protected hash(buffer: Uint8Array, offset: number, length: number): number {
+    return halfSipHash(buffer, offset, length, this.hashKey0, this.hashKey1, gathered)
+  }
+
+  /** The record with this key, which has just been hashed, or `NO_REF`. */
+  protected findRecord(hash: number, buffer: Uint8Array, offset: number, length: number): ArenaRef {
+    return this.table.find(hash, buffer, offset, length, gathered)
+  }
+
+  /** The hash of the key in hand. */
+  protected cursorHash(): number {
+    return halfSipHashOfWords(this.words, this.keyOffset >>> 2, this.keyLength, this.hashKey0, this.hashKey1)
+  }
+
+  /** Adds a record for a key that has just been hashed and is not there, and loads it. Its value's bytes are undefined. */
+  protected add(
+    hash: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    header: number,
+    valueLength: number,
+    expireAtMs: number,
+  ): void {
+    const { arena } = this
+    const layout = layoutFor(keyLength, valueLength, expireAtMs !== NO_EXPIRY)
+    const ref = arena.allocate(valueByteOffset(layout, keyLength) + valueLength)
+    const words = arena.chunkWords[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    words[at] = header
+    writeLengths(words, at, layout, keyLength, valueLength)
+    const keyAt = at + keyWordOffset(layout)
+    const keyWords = (keyLength + 3) >>> 2
+    if (keyWords <= GATHERED_WORDS) {
+      for (let i = 0; i < keyWords; i++) words[keyAt + i] = gathered[i]!
+    } else {
+      words[keyAt + keyWords - 1] = 0
+      copyBytes(key, keyOffset, arena.chunkBytes[chunkOf(ref)]!, keyAt << 2, keyLength)
+    }
+    if (!this.table.insert(hash, ref)) {
+      arena.free(ref)
+      throw new ArenaFullError(keyLength + valueLength)
+    }
+    this.load(ref)
+    if ((layout & EXPIRY_FLAG) === 0) return
+    this.setExpiryField(expireAtMs)
+    if (expireAtMs === NO_EXPIRY || this.expires.insert(hash, ref)) return
+    this.setExpiryField(NO_EXPIRY)
+    this.table.removeFound()
+    arena.free(ref)
+    throw new ArenaFullError(keyLength + valueLength)
+  }
+
+  /**
+   * Gives the record in hand a new header, string value and expiry, in place where its block is the right one.
+   * The value may be a part of the old one.
+   */
+  protected replaceString(
+    hash: number,
+    header: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+    expiry: number,
+  ): void {
+    const { arena, keyLength } = this
+    const hadExpiry = this.expireAtMs() !== NO_EXPIRY
+    const hasExpiry = expiry !== NO_EXPIRY
+    const layout = layoutFor(keyLength, valueLength, hasExpiry)
+    const bytes = valueByteOffset(layout, keyLength) + valueLength
+    const old = this.ref
+    const stays = (this.meta & LAYOUT_FLAGS) === layout && arena.usableSize(old) === arena.blockBytes(bytes)
+    const ref = stays ? old : arena.allocate(bytes)
+    if (hasExpiry && !hadExpiry && !this.expires.insert(hash, ref)) {
+      if (!stays) arena.free(ref)
+      throw new ArenaFullError(bytes)
+    }
+    this.releaseValue()
+    if (hadExpiry && !hasExpiry) this.removeFromExpires()
+    else if (hadExpiry && !stays) this.replaceInExpires(ref)
+    const keyWordsAt = this.keyOffset >>> 2
+    const oldWords = this.words
+    const words = arena.chunkWords[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    words[at] = header
+    writeLengths(words, at, layout, keyLength, valueLength)
+    if (!stays) {
+      const keyAt = at + keyWordOffset(layout)
+      const keyWords = (keyLength + 3) >>> 2
+      for (let i = 0; i < keyWords; i++) words[keyAt + i] = oldWords[keyWordsAt + i]!
+      this.table.replaceFound(ref)
+    }
+    this.load(ref)
+    if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expiry)
+    copyValue(value, valueOffset, this.words, this.bytes, this.valueOffset, valueLength)
+    // Last, as the value may have been a part of the old record.
+    if (!stays) arena.free(old)
+  }
+
+  /**
+   * Sets the expiry of the record in hand, which may move.
+   * @throws ArenaFullError
+   */
+  protected putExpiry(expireAtMs: number): void {
+    const hadExpiry = this.expireAtMs() !== NO_EXPIRY
+    if ((this.meta & EXPIRY_FLAG) === 0) this.addExpiryField()
+    if (!hadExpiry && !this.expires.insert(this.cursorHash(), this.ref)) throw new ArenaFullError(BUCKET_BYTES)
+    this.setExpiryField(expireAtMs)
+  }
+
+  /** Takes the expiry of the record in hand away; the room for it stays. */
+  protected dropExpiry(): void {
+    this.removeFromExpires()
+    this.setExpiryField(NO_EXPIRY)
+  }
+
+  /** Takes the record in hand out of the tables and gives its memory back. */
+  protected unlink(): void {
+    if (this.expireAtMs() !== NO_EXPIRY) this.removeFromExpires()
+    this.releaseValue()
+    this.table.removeFound()
+    this.arena.free(this.ref)
+    this.ref = NO_REF
+  }
+
+  /** Moves the record in hand to a larger or smaller block with other layout flags, as much of its value as fits. */
+  private move(ref: ArenaRef, layout: number): void {
+    const { arena, keyLength } = this
+    const old = this.ref
+    const expireAtMs = this.expireAtMs()
+    const valueLength = this.valueLength
+    const words = arena.chunkWords[chunkOf(ref)]!
+    const bytes = arena.chunkBytes[chunkOf(ref)]!
+    const at = wordIndexOf(ref)
+    words[at] = this.words[this.at]!
+    writeLengths(words, at, layout, keyLength, valueLength)
+    // The key, its padding and the value lie in a row in both layouts.
+    const length = this.valueOffset - this.keyOffset + valueLength
+    copyBytes(this.bytes, this.keyOffset, bytes, (at + keyWordOffset(layout)) << 2, length)
+    if (expireAtMs !== NO_EXPIRY) this.replaceInExpires(ref)
+    this.table.replaceFound(ref)
+    this.load(ref)
+    if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expireAtMs)
+    arena.free(old)
+  }
+
+  /** Makes room for an expiry in the record in hand: in its block if that has room, else in a larger one. */
+  private addExpiryField(): void {
+    const { arena } = this
+    const layout = (this.meta & LAYOUT_FLAGS) | EXPIRY_FLAG
+    const bytes = valueByteOffset(layout, this.keyLength) + this.valueLength
+    if (bytes > arena.usableSize(this.ref)) {
+      this.move(arena.allocate(bytes), layout)
+      return
+    }
+    const length = this.valueOffset - this.keyOffset + this.valueLength
+    this.bytes.copyWithin(this.keyOffset + 8, this.keyOffset, this.keyOffset + length)
+    writeLengths(this.words, this.at, layout, this.keyLength, this.valueLength)
+    this.load(this.ref)
+    this.setExpiryField(NO_EXPIRY)
+  }
+
+  private setValueLength(length: number): void {
+    writeLengths(this.words, this.at, this.meta & LAYOUT_FLAGS, this.keyLength, length)
+    this.meta = this.words[this.at + 1]!
+    this.valueLength = length
+  }
+
+  private replaceInExpires(ref: ArenaRef): void {
+    const isThere = this.expires.findRef(this.cursorHash(), this.ref)
+    assert(isThere, 'a key with an expiry is not in the table of expiries')
+    this.expires.replaceFound(ref)
+  }
+
+  private removeFromExpires(): void {
+    const isThere = this.expires.findRef(this.cursorHash(), this.ref)
+    assert(isThere, 'a key with an expiry is not in the table of expiries')
+    this.expires.removeFound()
+  }
+}

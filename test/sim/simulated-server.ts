@@ -1,0 +1,150 @@
+/**
+ * A whole server but for its sockets, in one thread: real shards, real rings, a real router, and somebody else who says
+ * which of them goes on.
+ *
+ * Only used by the simulation. Rings are as small as they may be (16 KiB), so that they fill, wrap and back up.
+ */
+import { createRingMemory, FRAME_KIND_SHIFT, RingConsumer, type RingMemory } from '../../src/ring/byte-ring.js'
+import { FrameKind } from '../../src/ring/frames.js'
+import { Router, type ReplySink } from '../../src/router/router.js'
+import { ShardLink } from '../../src/router/shard-link.js'
+import { ShardExecutor } from '../../src/shard/executor.js'
+
+const RING_BYTES = 16 * 1024
+const ARENA_CHUNK_BYTES = 1024 * 1024
+const STARTED_AT_MS = 1_700_000_000_000
+
+interface Shard {
+  readonly executor: ShardExecutor
+  readonly order: OrderObserver
+}
+
+export class SimulatedServer {
+  nowMs = STARTED_AT_MS
+  readonly router: Router
+  readonly shards: readonly Shard[]
+
+  constructor(shardCount: number, databases: number, sink: ReplySink, seed: number) {
+    const links: ShardLink[] = []
+    const shards: Shard[] = []
+    const clock = {
+      nowMs: () => this.nowMs,
+      nowUs: () => this.nowMs * 1000,
+      monotonicUs: () => this.nowMs * 1000,
+    }
+    for (let shard = 0; shard < shardCount; shard++) {
+      const requests = createRingMemory(RING_BYTES)
+      const replies = createRingMemory(RING_BYTES)
+      const externals: SharedArrayBuffer[] = []
+      const executor = new ShardExecutor({
+        shard,
+        shardCount,
+        requests,
+        replies,
+        databases,
+        hashSeed: [seed, seed + 1],
+        randomSeed: seed + shard,
+        arenaChunkBytes: ARENA_CHUNK_BYTES,
+        clock,
+        takeExternal: () => {
+          const frame = externals.shift()
+          if (frame === undefined) throw new Error('a frame outside the ring was announced but is not there')
+          return frame
+        },
+        events: {
+          slow: () => {
+            throw new Error('time stands still while a command runs, so that none is slow')
+          },
+        },
+        onRepliesFull: () => {
+          if (this.router.poll() === 0) throw new Error('the reply ring is full, but holds no frame')
+        },
+      })
+      shards.push({ executor, order: new OrderObserver(requests) })
+      links.push(new ShardLink(shard, requests, replies, (frame) => externals.push(frame)))
+    }
+    this.shards = shards
+    this.router = new Router(links, sink, databases, seed)
+    this.router.setTime(this.nowMs)
+  }
+
+  /** Lets a shard execute up to `framesMax` frames and do what it does between batches. */
+  drain(shard: number, framesMax: number): number {
+    const { executor, order } = this.shards[shard] as Shard
+    order.look()
+    const done = executor.drain(framesMax)
+    if (done > 0) executor.periodic()
+    else executor.idleWork()
+    return done
+  }
+
+  /** What must not be left when nobody has anything to do. */
+  leftovers(): string[] {
+    const found: string[] = []
+    const { router } = this
+    if (router.outstanding !== 0) found.push(`${router.outstanding} replies are outstanding`)
+    if (router.openGathers !== 0) found.push(`${router.openGathers} gathers are open`)
+    if (router.isCongested) found.push('frames are backed up')
+    this.shards.forEach(({ executor }, shard) => {
+      if (executor.locks.isActive) found.push(`shard ${shard} has locks, and ${executor.locks.waitingCount} frames that wait`)
+      if (executor.watches.size !== 0) found.push(`shard ${shard} has ${executor.watches.size} watchers`)
+      if (router.isLocked(shard)) found.push(`the router takes shard ${shard} for locked`)
+    })
+    return found
+  }
+
+  /** All keys that are not past their time, by database, as `shard key value expiry`. */
+  contents(databases: number): string[][] {
+    const all: string[][] = Array.from({ length: databases }, () => [])
+    this.shards.forEach(({ executor: { keyspace } }, shard) => {
+      for (let index = 0; index < databases; index++) {
+        keyspace.existingDatabase(index)?.forEach((db) => {
+          const expireAtMs = db.expireAtMs()
+          if (expireAtMs < 0 || expireAtMs >= this.nowMs) {
+            const key = Buffer.from(db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength)).toString('latin1')
+            const value = Buffer.from(db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength)).toString('latin1')
+            all[index]?.push(describeKey(shard, key, value, expireAtMs < 0 ? Number.POSITIVE_INFINITY : expireAtMs))
+          }
+          return true
+        })
+      }
+    })
+    for (const keys of all) keys.sort()
+    return all
+  }
+
+  shardOf(key: string): number {
+    const bytes = Buffer.from(key, 'latin1')
+    return this.router.shardOf(bytes, 0, bytes.length)
+  }
+}
+
+/** One key with all that is known of it, for comparison. */
+export function describeKey(shard: number, key: string, value: string, expireAtMs: number): string {
+  const shown = value.length > 40 ? `${value.slice(0, 40)}... (${value.length})` : value
+  return `${key} on shard ${shard}: ${shown} until ${expireAtMs}`
+}
+
+/** Reads along in a request ring, before its shard does: the sequence numbers in it must not fall. */
+class OrderObserver {
+  readonly #ring: RingConsumer
+  #gsn = 0
+
+  constructor(memory: RingMemory) {
+    this.#ring = new RingConsumer(memory)
+  }
+
+  look(): void {
+    const ring = this.#ring
+    for (let offset = ring.next(); offset >= 0; offset = ring.next()) {
+      const word = offset >> 2
+      const kind = (ring.words[word] as number) >>> FRAME_KIND_SHIFT
+      if (kind === FrameKind.command || kind === FrameKind.lock || kind === FrameKind.unlock) {
+        const gsn = ((ring.words[word + 4] as number) >>> 0) + (ring.words[word + 5] as number) * 4294967296
+        if (gsn < this.#gsn) throw new Error(`sequence number ${gsn} stands in a ring behind ${this.#gsn}`)
+        this.#gsn = gsn
+      }
+      ring.release(offset)
+    }
+  }
+}

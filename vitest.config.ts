@@ -1,0 +1,11 @@
+/** How `npm test` runs: the tests of test/, each file on its own, with time for real servers to start on a busy machine. */
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A test starts servers in processes of their own. With two at a time on a machine of two cores they are slow, not stuck.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
