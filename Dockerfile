@@ -8,7 +8,7 @@ COPY tsconfig.json ./
 COPY scripts scripts
 COPY src src
 COPY workers workers
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build && rm -rf node_modules && npm ci --omit=dev --ignore-scripts
 
 FROM node:20-slim
 ENV NODE_ENV=production

@@ -4,6 +4,8 @@
  * Runs on every thread. Invariant: nothing below the wiring reads the system's time by itself; whoever needs time is
  * given a `Clock`, or takes the time that came with its batch of work.
  */
+import { performance } from 'node:perf_hooks';
+
 
 export interface Clock {
   /** Wall-clock time in whole milliseconds since 1970. It may jump when the system's clock is set. */

@@ -20,9 +20,12 @@ export class CommandStatistics {
     ;(this.#histograms[id * HISTOGRAM_BUCKETS + histogramBucket(durationUs)] as number)++
   }
 
-  /** Time of a further part of a command whose call is counted elsewhere. */
-  addTime(id: number, durationUs: number): void {
+  /** `calls` runs of a command that took `durationUs` together; 0 calls for parts of one that is counted elsewhere. */
+  recordRun(id: number, calls: number, durationUs: number): void {
     ;(this.#usec[id] as number) += durationUs
+    if (calls === 0) return
+    ;(this.#calls[id] as number) += calls
+    ;(this.#histograms[id * HISTOGRAM_BUCKETS + histogramBucket(durationUs / calls)] as number) += calls
   }
 
   /** A command that ran and answered an error; `reply` is the encoded error (`-CODE text`). */

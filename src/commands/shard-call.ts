@@ -49,7 +49,8 @@ export class ShardCall {
   db!: Database
   dbIndex = 0
   nowMs = 0
-  gsn = 0
+  gsnLow = 0
+  gsnHigh = 0
   spec!: CommandSpec
 
   readonly settings: ShardSettings = {

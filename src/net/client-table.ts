@@ -18,8 +18,6 @@ const LOOKS_MAX = Number(process.env.LOOKS ?? 20)
 const NAP_MS = Number(process.env.NAP ?? 0.05)
 /** An armed wake-up that nobody uses ends by itself after this long, and the rings are looked at again. */
 const SLEEP_MS_MAX = 50
-/** A client that was held back because it was owed too many replies goes on when it is owed no more than this. */
-const OWED_REPLIES_RESUME = 4 * 1024
 
 export class ClientTable implements ConnectionOwner, ReplySink {
   nowMs: number
@@ -212,7 +210,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       this.#finish(connection)
       return
     }
-    if (connection.isReadPaused && !connection.isStalled) connection.resumeReading()
+    if (connection.isStalled) this.#queueTurn()
+    else if (connection.isReadPaused) connection.resumeReading()
   }
 
   /** Ends a connection whose last reply is out. What the client still sends is read and dropped, so that no reset eats it. */
@@ -252,15 +251,16 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#stampTime()
     for (const connection of all) {
       if (connection.isClosed) continue
-      if (connection.owed > OWED_REPLIES_RESUME) {
+      if (connection.owed > connection.owedMax >> 2 || connection.outputBytes > this.pauseOutputBytes) {
         this.#stalled.add(connection)
         continue
       }
       connection.isStalled = false
+      connection.resumeReading()
+      // This may hold it back again.
       this.dispatcher.resume(connection)
-      if (!connection.isStalled && !(connection.outputBytes > this.pauseOutputBytes)) connection.resumeReading()
     }
-    // Whoever is left waits for replies, and these bring about the turn in which he is looked at again.
+    // Whoever is left waits for replies or for a reader, and both bring about the turn in which it is looked at again.
   }
 
   closed(connection: Connection): void {

@@ -20,6 +20,16 @@ const OUTPUT_BYTES_INITIAL = 1024
 /** A connection's own output buffer grows to this; what comes on top goes to the socket first. */
 const OUTPUT_BYTES_MAX = 64 * 1024
 const QUERY_BYTES_MIN = 1024
+/**
+ * Replies that a client may be owed before it is not read further. They are what it can make the server hold, and what
+ * others wait behind: so they are fewer at first, and fewer while its replies are large, going by this many bytes.
+ */
+const OWED_REPLIES_MIN = 16
+const OWED_REPLIES_INITIAL = 256
+const OWED_REPLIES_MAX = 16 * 1024
+const OWED_BYTES_MAX = 4 * 1024 * 1024
+/** Frames of replies no longer than this are not looked at: OWED_REPLIES_MAX of them are 16 MiB. */
+const LARGE_FRAME_BYTES = 1024
 /** The buffer that commands cut in two are put together in starts no smaller than Redis's (PROTO_IOBUF_LEN). */
 const QUERY_BYTES_INITIAL = 16 * 1024
 /** Added to the real figures so that a client's memory counts its objects here. */
@@ -58,6 +68,8 @@ export class Connection {
 
   issued = 0
   delivered = 0
+  /** Replies that may be owed now. */
+  owedMax = OWED_REPLIES_INITIAL
   #held: Map<number, HeldReply> | null = null
 
   #output = new Uint8Array(OUTPUT_BYTES_INITIAL)
@@ -129,6 +141,7 @@ export class Connection {
       this.owner.replyAfterClose(this.slot, count)
       return
     }
+    if (length > LARGE_FRAME_BYTES) this.#noteLargeFrame(count, length)
     if (sequence !== this.delivered) {
       this.#hold(sequence, count, copyOf(bytes, offset, length))
       return
@@ -142,6 +155,11 @@ export class Connection {
     }
     if (this.#held !== null) this.#releaseHeld()
     if (this.isClosing && this.delivered === this.issued && !this.isFlushQueued) this.#queueFlush()
+  }
+
+  #noteLargeFrame(count: number, length: number): void {
+    const owedMax = Math.max(OWED_REPLIES_MIN, Math.floor((OWED_BYTES_MAX * Math.max(count, 1)) / length))
+    if (owedMax < this.owedMax) this.owedMax = owedMax
   }
 
   #hold(sequence: number, count: number, chunk: Uint8Array): void {
@@ -274,8 +292,9 @@ export class Connection {
     return this.socket.bytesWritten - this.socket.writableLength - this.socket.unsentBytes
   }
 
-  /** Gives back the memory that a quiet connection does not need. */
+  /** Called periodically: gives back the memory that a quiet connection does not need, and lets it be owed more again. */
   shrinkBuffers(idleMs: number): void {
+    this.owedMax = Math.min(this.owedMax * 2, OWED_REPLIES_MAX)
     if (this.#outputLength === 0 && this.#output.length > OUTPUT_BYTES_INITIAL && idleMs > 2000) {
       this.#output = new Uint8Array(OUTPUT_BYTES_INITIAL)
     }

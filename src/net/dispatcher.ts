@@ -20,9 +20,6 @@ import type { Router } from '../router/router.js'
 import type { Connection } from './connection.js'
 import { sessionCommands } from './transaction-commands.js'
 
-/** A client that owes this many replies is not read further: it bounds what one client can have on the way. */
-const OWED_REPLIES_MAX = 16 * 1024
-
 /** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
 const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 
@@ -116,7 +113,7 @@ export class Dispatcher {
     let start = from
     while (start < limit) {
       if (connection.isClosing || connection.isClosed) return limit
-      if (connection.owed >= OWED_REPLIES_MAX) {
+      if (connection.owed >= connection.owedMax) {
         connection.isStalled = true
         connection.pauseReading()
         this.#events.stalled(connection)

@@ -60,6 +60,7 @@ export class RingProducer {
   #tail: number
   #publishedTail: number
   #head: number
+  #bellOwed = false
 
   constructor(memory: RingMemory) {
     this.bytes = new Uint8Array(memory.data)
@@ -112,11 +113,19 @@ export class RingProducer {
     this.#tail = (this.#tail + length) | 0
   }
 
-  /** Makes all committed frames visible and wakes the consumer if it sleeps. Returns whether it had to be woken. */
-  publish(): boolean {
-    if (this.#tail === this.#publishedTail) return false
+  /** Makes all committed frames visible to a consumer that is awake; one that sleeps is woken by the next `publish`. */
+  publishQuietly(): void {
+    if (this.#tail === this.#publishedTail) return
     this.#publishedTail = this.#tail
     Atomics.store(this.#control, TAIL, this.#tail)
+    this.#bellOwed = true
+  }
+
+  /** Makes all committed frames visible and wakes the consumer if it sleeps. Returns whether it had to be woken. */
+  publish(): boolean {
+    this.publishQuietly()
+    if (!this.#bellOwed) return false
+    this.#bellOwed = false
     return this.#bell.ring()
   }
 

@@ -30,6 +30,13 @@ const ACTIVE_EXPIRE_BUDGET_US = 25_000
 /** The longest that a request waits for a slice of idle work. */
 const IDLE_SLICE_US = 500
 
+/** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
+const FLUSH_EVERY_FRAMES = 64
+/** A slow log threshold below this is about single commands of constant time. */
+const TIMED_EACH_BELOW_US = 1000
+/** A reply of this size ends a run of timed commands: copying it is no constant time. */
+const LONG_REPLY_BYTES = 4096
+
 /** What a shard reports without being asked. */
 export interface ShardEvents {
   /** A command took at least the slow log's or the latency monitor's threshold. */
@@ -76,6 +83,11 @@ export class ShardExecutor implements ShardSelf {
   readonly #monotonicUs: () => number
   #periodicAtMs = 0
   #expireCycleUs = 0
+  #runId = -1
+  #runCalls = 0
+  #runStartedUs = 0
+  #timesEach = false
+  readonly #timedAlone = Uint8Array.from(specs, (spec) => (isConstantTime(spec) ? 0 : 1))
   readonly #unkeyed = specs.map((spec) => takesWholeShard(spec))
 
   constructor(options: ShardOptions) {
@@ -111,18 +123,20 @@ export class ShardExecutor implements ShardSelf {
         unreleased = 0
       }
       done++
+      if (done % FLUSH_EVERY_FRAMES === 0) this.#sender.flushQuietly()
     }
     if (done > 0) {
+      if (this.#runId >= 0) this.#endRun()
       requests.publishReleased()
       this.#sender.flush()
     }
     return done
   }
 
-  /** Work that is due by the clock of the frames: active expiry, ten times a second, within its budget. */
-  periodic(): void {
+  /** Work that is due by the clock of the frames: active expiry, ten times a second. Returns whether it was. */
+  periodic(): boolean {
     const nowMs = this.keyspace.nowMs
-    if (nowMs - this.#periodicAtMs < PERIOD_MS) return
+    if (nowMs - this.#periodicAtMs < PERIOD_MS) return false
     this.#periodicAtMs = nowMs
     const startedUs = this.#clock.monotonicUs()
     // A frame that waits for a lock must still find the keys that were alive at its own time.
@@ -130,6 +144,7 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs)
     this.keyspace.nowMs = nowMs
     this.#expireCycleUs += this.#clock.monotonicUs() - startedUs
+    return true
   }
 
   /** A slice of work for a time without requests; false when there is none left. */
@@ -233,23 +248,44 @@ export class ShardExecutor implements ShardSelf {
     call.dbIndex = dbIndex
     call.db = this.keyspace.database(dbIndex)
     call.nowMs = this.keyspace.nowMs
-    call.gsn = ((words[word + 4] as number) >>> 0) + (words[word + 5] as number) * 4294967296
+    call.gsnLow = words[word + 4] as number
+    call.gsnHigh = words[word + 5] as number
     this.keyspace.noTouch = (flags & RequestFlag.noTouch) !== 0
-    const startedUs = this.#clock.monotonicUs()
+    if (id !== this.#runId) this.#beginRun(id)
     ;(spec.shard as (call: ShardCall) => void)(call)
-    const durationUs = this.#clock.monotonicUs() - startedUs
-    if ((flags & RequestFlag.part) === 0) this.#statistics.record(id, durationUs)
-    else this.#statistics.addTime(id, durationUs)
+    if ((flags & RequestFlag.part) === 0) this.#runCalls++
     const error = sender.writer.lastError
     if (error !== null) {
       this.#statistics.recordFailure(id, error)
       sender.writer.lastError = null
     }
-    if (durationUs >= this.thresholds.slowlogUs && this.thresholds.slowlogUs >= 0) this.#reportSlow(target, id, durationUs)
-    else if (this.thresholds.latencyMonitorMs > 0 && durationUs >= this.thresholds.latencyMonitorMs * 1000) {
-      this.#reportSlow(target, id, durationUs)
+    if (this.#timedAlone[id] !== 0 || this.#timesEach || sender.replyBytes > LONG_REPLY_BYTES) {
+      const durationUs = this.#endRun()
+      const { slowlogUs, latencyMonitorMs } = this.thresholds
+      if ((slowlogUs >= 0 && durationUs >= slowlogUs) || (latencyMonitorMs > 0 && durationUs >= latencyMonitorMs * 1000)) {
+        this.#reportSlow(target, id, durationUs)
+      }
     }
     sender.end()
+  }
+
+  /**
+   * Reading the clock costs as much as a GET, so commands of constant time are timed in runs of the same command: their sums
+   * are exact, their distribution that of the runs' averages. Thresholds low enough to ask for each command get each timed.
+   */
+  #beginRun(id: number): void {
+    const nowUs = this.#clock.monotonicUs()
+    if (this.#runId >= 0) this.#statistics.recordRun(this.#runId, this.#runCalls, nowUs - this.#runStartedUs)
+    this.#runId = id
+    this.#runCalls = 0
+    this.#runStartedUs = nowUs
+  }
+
+  #endRun(): number {
+    const durationUs = this.#clock.monotonicUs() - this.#runStartedUs
+    this.#statistics.recordRun(this.#runId, this.#runCalls, durationUs)
+    this.#runId = -1
+    return durationUs
   }
 
   #reportSlow(target: number, id: number, durationUs: number): void {
@@ -344,12 +380,18 @@ export class ShardExecutor implements ShardSelf {
 
   applySetting(name: string, value: string): void {
     applyShardSetting(this.#call.settings, this.keyspace, this.thresholds, name, value)
+    const { slowlogUs, latencyMonitorMs } = this.thresholds
+    this.#timesEach = latencyMonitorMs > 0 || (slowlogUs >= 0 && slowlogUs < TIMED_EACH_BELOW_US)
   }
 
   /** The full name of a command, for messages about it. */
   static nameOf(id: number): string {
     return fullNameOf(specs[id] as CommandSpec)
   }
+}
+
+function isConstantTime(spec: CommandSpec): boolean {
+  return spec.complexity.startsWith('O(1)') || spec.flags.includes('fast')
 }
 
 /** Commands that look at the keyspace as a whole conflict with every lock; internal bookkeeping looks at no key. */

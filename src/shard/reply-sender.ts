@@ -38,6 +38,11 @@ export class ReplySender {
     this.writer.stream = () => this.#streamScratch()
   }
 
+  /** Bytes that the reply in hand has, as far as they are not sent yet. */
+  get replyBytes(): number {
+    return this.writer.position - this.writer.start
+  }
+
   /** Opens the reply to `sequence` of `target`; the handler then writes into `writer`. */
   begin(target: number, sequence: number, flags: number): void {
     const writer = this.writer
@@ -70,6 +75,12 @@ export class ReplySender {
       return
     }
     this.#count++
+  }
+
+  /** Lets the main thread see the replies so far, if it is looking. */
+  flushQuietly(): void {
+    this.#closeFrame()
+    this.#ring.publishQuietly()
   }
 
   /** Publishes everything. Call once for each drained batch. */

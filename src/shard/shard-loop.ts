@@ -9,7 +9,7 @@ import type { RingMemory } from '../ring/byte-ring.js'
 import type { ShardExecutor } from './executor.js'
 
 /** Frames executed before replies are published: the main thread sends the first replies while the shard does the rest. */
-const DRAIN_FRAMES_MAX = Number(process.env.DRAIN ?? 128)
+const DRAIN_FRAMES_MAX = Number(process.env.DRAIN ?? 512)
 const SPINS = Number(process.env.SPINS ?? 0)
 /** Sleeps end after this long even if a wake-up were lost. */
 const SLEEP_MS_MAX = 100
@@ -34,8 +34,7 @@ export function runShard(executor: ShardExecutor, gaugeMemory: SharedArrayBuffer
   const gauges = new Float64Array(gaugeMemory)
   for (;;) {
     if (executor.drain(DRAIN_FRAMES_MAX) > 0) {
-      executor.periodic()
-      gauges[Gauge.usedBytes] = executor.usedBytes
+      if (executor.periodic()) gauges[Gauge.usedBytes] = executor.usedBytes
       continue
     }
     if (!executor.idleWork() && !executor.spin(SPINS)) executor.sleep(SLEEP_MS_MAX)

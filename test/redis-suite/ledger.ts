@@ -74,25 +74,32 @@ export interface Comparison {
   /** One sentence for each thing that is worse than expected. */
   readonly worse: readonly string[]
   readonly better: readonly string[]
+  /** How many of the failures are expected ones. */
+  readonly known: number
 }
 
 /** Compares a unit's report with what is expected of it. */
 export function compareUnit(report: UnitReport, expected: Expectation | undefined): Comparison {
   if (expected === undefined) {
-    return { worse: [`${report.unit}: nothing is expected yet, run with --update`], better: [] }
+    return { worse: [`${report.unit}: nothing is expected yet, run with --update`], better: [], known: 0 }
   }
   const worse: string[] = []
   const better: string[] = []
+  let known = 0
   for (const { name, message } of report.failed) {
-    if (expected.failures[name] === undefined) worse.push(`${report.unit}: "${name}" fails: ${message}`)
+    if (expected.failures[name] !== undefined) known += 1
+    else worse.push(`${report.unit}: "${name}" fails: ${message}`)
   }
   for (const abort of report.aborts) {
-    if (expected.failures[`(abort) ${abort}`] === undefined) worse.push(`${report.unit}: aborted: ${abort}`)
+    if (expected.failures[`(abort) ${abort}`] !== undefined) known += 1
+    else worse.push(`${report.unit}: aborted: ${abort}`)
   }
   const missing = expected.passed - report.passed.length
   if (missing > 0 && worse.length === 0) worse.push(`${report.unit}: ${missing} tests that passed were not reached`)
-  for (const name of Object.keys(expected.failures)) {
+  for (const [name, reason] of Object.entries(expected.failures)) {
+    if (reason.startsWith(REASON_MISSING))
+      worse.push(`${report.unit}: "${name}" is expected to fail, but not explained`)
     if (report.passed.includes(name)) better.push(`${report.unit}: "${name}" passes now`)
   }
-  return { worse, better }
+  return { worse, better, known }
 }
