@@ -21,8 +21,9 @@ export interface ServerSpec {
   readonly shards: number | null
 }
 
+/** Below the range from which Linux takes the ports of outgoing connections, any of which could be in the way. */
 const PORT_MIN = 20_000
-const PORT_COUNT = 40_000
+const PORT_COUNT = 12_000
 const START_SECONDS_MAX = 20
 const START_ATTEMPTS_MAX = 5
 

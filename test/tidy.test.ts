@@ -90,8 +90,8 @@ function filesUnder(folder: string, extension: RegExp): string[] {
 
 const STRING_OR_COMMENT = /('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g
 
-/** Imports, re-exports and worker files: `from '...'`, `import('...')` and `new URL('...', import.meta.url)`. */
-const IMPORT = /(?:^(?:import|export)\s(type\s)?[^'"]*?from\s+|\bimport\(|\bnew URL\()['"](\.[^'"]+)['"]/gm
+/** Imports, re-exports and worker files: `import '...'`, `from '...'`, `import('...')` and `new URL('...', import.meta.url)`. */
+const IMPORT = /(?:^(?:import|export)\s(type\s)?(?:[^'"]*?from\s+)?|\bimport\(|\bnew URL\()['"](\.[^'"]+)['"]/gm
 
 function readModule(file: string): Module {
   const text = readFileSync(path.join(root, file), 'utf8')

@@ -8,6 +8,7 @@
  * reference. The tables' found place is that of the record in hand. A call that fails for lack of memory
  * (`ArenaFullError`) has changed no record.
  */
+import { ValueType } from './value-type.js'
 import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
 import { GATHERED_WORDS, halfSipHash, halfSipHashOfWords } from '../base/half-siphash.js'
@@ -156,6 +157,18 @@ export abstract class RecordStore extends RecordCursor {
     valueLength: number,
     expiry: number,
   ): void {
+    if (
+      valueLength === this.valueLength &&
+      (this.meta & LAYOUT_FLAGS) === 0 &&
+      expiry === NO_EXPIRY &&
+      this.type === ValueType.string
+    ) {
+      // The commonest overwrite by far: nothing of the record changes but its header and value.
+      this.words[this.at] = header
+      this.encoding = (header >>> 4) & 15
+      copyValue(value, valueOffset, this.words, this.bytes, this.valueOffset, valueLength)
+      return
+    }
     const { arena, keyLength } = this
     const hadExpiry = this.expireAtMs() !== NO_EXPIRY
     const hasExpiry = expiry !== NO_EXPIRY

@@ -41,9 +41,9 @@ export interface UnitOptions {
 /** No single test of the suite is silent for this long on a slow machine; a hanging one costs this much. */
 const PROGRESS_SECONDS_MAX = 40
 const PORTS_PER_RUN = 400
-const PORT_MIN = 21_000
-/** The suite also tries port + 10000 (the cluster bus) before it takes a port. */
-const PORT_MAX = 52_000
+/** Below the range from which Linux takes the ports of outgoing connections, any of which could be in the way. */
+const PORT_MIN = 10_500
+const PORT_MAX = 20_000
 
 /** Runs the unit to its end, or until the time limit or the number of rounds is used up. */
 export async function runUnit(options: UnitOptions): Promise<UnitReport> {
@@ -68,7 +68,9 @@ export async function runUnit(options: UnitOptions): Promise<UnitReport> {
       if (better || newer) best.set(result.name, result)
     }
     const suspects = findCulprits(output).filter((name) => !culprits.includes(name))
-    if (suspects.length === 0 || Date.now() >= deadlineMs) break
+    // Cut short, and no test to blame (a port was taken, the machine stood still): worth one more try.
+    const unlucky = suspects.length === 0 && aborts.length > 0 && round === 1
+    if ((suspects.length === 0 && !unlucky) || Date.now() >= deadlineMs) break
     for (const name of suspects) {
       culprits.push(name)
       // A hanging test printed no result of its own.

@@ -48,10 +48,10 @@ function violationOf(profile: Profile, steps: readonly Step[]): string | undefin
   try {
     for (const step of steps) run.step(step)
     run.settle()
+    return run.check()
   } catch (thrown) {
     return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
   }
-  return run.check()
 }
 
 class Run {
@@ -122,6 +122,8 @@ class Run {
 
   /** Runs the model in the order in which commands were issued. */
   check(): string | undefined {
+    ;(globalThis as any).asked = ((globalThis as any).asked ?? 0) + this.#history.length
+    ;(globalThis as any).aborted = ((globalThis as any).aborted ?? 0) + this.#history.filter((a) => a.what === 'exec' && a.reply === NIL_ARRAY).length
     const { shards, databases, clients } = this.#profile
     const model = new Model(databases, shards)
     const sessions = Array.from({ length: clients }, () => ({ database: 0 }))

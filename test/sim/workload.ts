@@ -26,6 +26,8 @@ export interface Profile {
   readonly keys: readonly string[]
   /** Values larger than a frame may be in the ring, and some that are larger than a reply that stays whole. */
   readonly hasBigValues: boolean
+  /** So many values of some kilobytes at once that both rings fill and frames back up. */
+  readonly isFlood: boolean
   readonly hasExpiry: boolean
   /** Whether commands on the keyspace as a whole come often: they hide much, because everything waits for them. */
   readonly hasWholeKeyspace: boolean
@@ -33,14 +35,16 @@ export interface Profile {
 
 export function profileOf(seed: number, shards?: number): Profile {
   const random = new Prng(seed ^ 0x5eed)
+  const isFlood = random.below(4) === 0
   return {
     seed,
     shards: shards ?? 1 + random.below(5),
     databases: 3,
     clients: 2 + random.below(6),
-    pipeline: 1 + random.below(6),
+    pipeline: isFlood ? 50 : 1 + random.below(6),
     keys: Array.from({ length: 2 + random.below(10) }, (_, i) => `k${i}`),
     hasBigValues: random.below(4) === 0,
+    isFlood,
     hasExpiry: random.below(3) > 0,
     hasWholeKeyspace: random.below(2) === 0,
   }
@@ -72,7 +76,7 @@ class Workload {
   steps(count: number): Step[] {
     const steps: Step[] = []
     for (let i = 0; i < count; i++) {
-      if (i % 100 === 0) this.#weights = Array.from({ length: 4 }, () => 1 + this.#below(9))
+      if (i % 100 === 0) this.#weights = Array.from({ length: 4 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
       steps.push(this.#step())
     }
     return steps
@@ -124,6 +128,7 @@ class Workload {
   }
 
   #value(): string {
+    if (this.#profile.isFlood && this.#oneIn(2)) return `~${500 + this.#below(3500)}:${this.#pick(['d', 'e'])}`
     if (this.#profile.hasBigValues && this.#oneIn(3)) {
       const bytes = this.#oneIn(20) ? 400_000 : this.#pick([1000, 3900, 4080, 4100, 9000, 20_000])
       return `~${bytes}:${this.#pick(['a', 'b', 'c'])}`
@@ -229,7 +234,7 @@ class Workload {
       }
       default:
         // The work of LCS is the product of the lengths.
-        return this.#profile.hasBigValues ? ['rename', from, to] : ['lcs', from, to, 'LEN']
+        return this.#profile.hasBigValues || this.#profile.isFlood ? ['rename', from, to] : ['lcs', from, to, 'LEN']
     }
   }
 
@@ -242,7 +247,7 @@ class Workload {
   }
 
   #wholeKeyspace(inTransaction: boolean): readonly string[] {
-    switch (this.#below(9)) {
+    switch (this.#below(10)) {
       case 0:
         return ['dbsize']
       case 1:
@@ -252,6 +257,7 @@ class Workload {
       case 3:
         return [this.#oneIn(4) ? 'flushall' : 'flushdb']
       case 4:
+      case 5:
         return ['swapdb', this.#database(), this.#database()]
       default:
         return ['scan', inTransaction ? '0' : 'next', 'COUNT', String(1 + this.#below(3))]

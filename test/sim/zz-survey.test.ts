@@ -10,5 +10,5 @@ it('survey', { timeout: 600000 }, () => {
     const v = simulate(profileOf(seed), steps)
     if (v !== undefined && ++bad <= max) console.log(v.split('\n').filter((l) => !/^    at .*(node_modules|Run|serializ|violationOf|simulate )/.test(l)).join('\n').slice(0, 2500))
   }
-  console.log('bad', bad, 'of', n, Date.now() - t, 'ms')
+  console.log('bad', bad, 'of', n, Date.now() - t, 'ms', (globalThis as any).asked, (globalThis as any).aborted)
 })
