@@ -155,6 +155,25 @@ export function writeAscii(buffer: Uint8Array, offset: number, text: string): nu
   return text.length;
 }
 
+/**
+ * Copies bytes to the beginning of word `at` of `words`, by whole words. What stands behind the last byte in its word is
+ * undefined afterwards. For machines that store the low byte first, which is all that Node.js runs on but one.
+ */
+export function copyToWords(from: Uint8Array, fromOffset: number, words: Int32Array, at: number, length: number): void {
+  const end = fromOffset + length
+  const lastGroup = end - 3
+  let source = fromOffset
+  let target = at
+  while (source < lastGroup) {
+    words[target++] =
+      from[source]! | (from[source + 1]! << 8) | (from[source + 2]! << 16) | (from[source + 3]! << 24)
+    source += 4
+  }
+  let word = 0
+  for (let shift = 0; source < end; shift += 8) word |= from[source++]! << shift
+  if ((length & 3) !== 0) words[target] = word
+}
+
 /** A copy of a range. (`slice` would do for a Uint8Array, but on a Buffer it makes a view of the same memory.) */
 export function copyOf(buffer: Uint8Array, offset: number, length: number): Uint8Array {
   const copy = new Uint8Array(length);

@@ -103,3 +103,64 @@ export function halfSipHashOfWords(words: Int32Array, at: number, length: number
   }
   return v1 ^ v3
 }
+
+/**
+ * The same for bytes that begin at a whole word of `words`, whatever stands in the last word behind them. Leaves the
+ * words in `gathered` like `halfSipHash`. This is the form of keys in request frames: without single bytes to put together
+ * it takes two thirds of the time.
+ */
+export function halfSipHashAligned(
+  words: Int32Array,
+  at: number,
+  length: number,
+  key0: number,
+  key1: number,
+  gathered: Int32Array,
+): number {
+  let v0 = key0 | 0
+  let v1 = key1 | 0
+  let v2 = INITIAL_V2 ^ key0
+  let v3 = INITIAL_V3 ^ key1
+  const fullWords = length >>> 2
+  const rest = length & 3
+  let word = 0
+  for (let i = 0; i <= fullWords; i++) {
+    if (i < fullWords) {
+      word = words[at + i]!
+      gathered[i & (GATHERED_WORDS - 1)] = word
+    } else {
+      word = 0
+      if (rest > 0) {
+        word = words[at + i]! & ((1 << (rest << 3)) - 1)
+        gathered[i & (GATHERED_WORDS - 1)] = word
+      }
+      word |= length << 24
+    }
+    v3 ^= word
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+    v0 ^= word
+  }
+  v2 ^= 0xff
+  for (let i = 0; i < 3; i++) {
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+  }
+  return v1 ^ v3
+}

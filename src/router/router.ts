@@ -272,8 +272,11 @@ export class Router {
     keyPositions(spec, packed.bytes, packed.offsets, packed.lengths, argv.length, positions)
     const step = positions.length > 1 ? (positions[1] as number) - (positions[0] as number) : argv.length - 1
     if ((argv.length - 1) % step !== 0) {
-      // A value without its key, or the other way round: the handler of any shard says so.
-      this.ask(0, request, answer, owner)
+      // A value without its key, or the other way round: the handler of any shard says so. It must be one whose key the
+      // command has locked when it acts for a lock owner.
+      const first = positions[0] as number
+      const shard = this.shardOf(packed.bytes, packed.offsets[first] as number, packed.lengths[first] as number)
+      this.ask(shard, request, answer, owner)
       return
     }
     const partOfShard = new Int32Array(this.shardCount).fill(-1)

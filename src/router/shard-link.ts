@@ -7,7 +7,7 @@
  *
  * Invariant: while the backlog holds a frame, nothing is written past it.
  */
-import { copyBytes } from '../base/bytes.js'
+import { copyBytes, copyToWords } from '../base/bytes.js'
 import { alignFrame, FRAME_KIND_SHIFT, RingConsumer, RingProducer, type RingMemory } from '../ring/byte-ring.js'
 import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
 
@@ -15,7 +15,14 @@ import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ri
 const TIME_FRAME_BYTES = 12
 const EXTERNAL_FRAME_BYTES = 4
 
-const PUBLISH_EARLY_BYTES = Number(process.env.EARLY ?? 4096)
+/** Longer arguments are copied by the engine's own loop. */
+const COPY_BY_WORDS_BYTES_MAX = 64
+
+/**
+ * A shard is let begin once this much has come together: 64 pipelined commands. Less costs a wake-up for every few
+ * commands of unpipelined clients, more leaves the shard idle while the main thread parses.
+ */
+const PUBLISH_EARLY_BYTES = 4096
 
 /** Passes a frame's buffer to the shard, outside the ring. */
 export type SendExternal = (frame: SharedArrayBuffer) => void
@@ -95,7 +102,8 @@ export class ShardLink {
     for (let i = 1; i < argc; i++) {
       const argumentLength = lengths[i] as number
       words[at >> 2] = argumentLength
-      copyBytes(bytes, offsets[i] as number, target8, at + 4, argumentLength)
+      if (argumentLength <= COPY_BY_WORDS_BYTES_MAX) copyToWords(bytes, offsets[i] as number, words, (at >> 2) + 1, argumentLength)
+      else copyBytes(bytes, offsets[i] as number, target8, at + 4, argumentLength)
       at += 4 + ((argumentLength + 3) & ~3)
     }
     this.#end(kind)

@@ -103,6 +103,8 @@ export class ShardExecutor implements ShardSelf {
     })
     this.watches = new WatchTable(this.keyspace)
     this.#requests = new RingConsumer(options.requests)
+    this.keyspace.requestView.bytes = this.#requests.bytes
+    this.keyspace.requestView.words = this.#requests.words
     this.#sender = new ReplySender(new RingProducer(options.replies), options.onRepliesFull ?? null)
     this.#call = new ShardCall(options.shard, options.shardCount, this.keyspace, this.#sender.writer, this)
   }
@@ -159,12 +161,6 @@ export class ShardExecutor implements ShardSelf {
 
   get usedBytes(): number {
     return this.keyspace.memory().usedBytes
-  }
-
-  /** Looks for a request up to `looks` times; true when one has come. */
-  spin(looks: number): boolean {
-    for (let i = 0; i < looks; i++) if (!this.#requests.isEmpty) return true
-    return false
   }
 
   /** Blocks until a request comes or `timeoutMs` is over. */

@@ -9,8 +9,7 @@ import type { RingMemory } from '../ring/byte-ring.js'
 import type { ShardExecutor } from './executor.js'
 
 /** Frames executed before replies are published: the main thread sends the first replies while the shard does the rest. */
-const DRAIN_FRAMES_MAX = Number(process.env.DRAIN ?? 512)
-const SPINS = Number(process.env.SPINS ?? 0)
+const DRAIN_FRAMES_MAX = 512
 /** Sleeps end after this long even if a wake-up were lost. */
 const SLEEP_MS_MAX = 100
 
@@ -37,6 +36,6 @@ export function runShard(executor: ShardExecutor, gaugeMemory: SharedArrayBuffer
       if (executor.periodic()) gauges[Gauge.usedBytes] = executor.usedBytes
       continue
     }
-    if (!executor.idleWork() && !executor.spin(SPINS)) executor.sleep(SLEEP_MS_MAX)
+    if (!executor.idleWork()) executor.sleep(SLEEP_MS_MAX)
   }
 }

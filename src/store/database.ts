@@ -42,7 +42,7 @@ export class Database extends RecordStore {
   private expiresCursor = 0
 
   constructor(index: number, keyspace: Keyspace) {
-    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1)
+    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1, keyspace.requestView)
     this.index = index
     this.keyspace = keyspace
   }

@@ -7,6 +7,7 @@
  * Invariants: every block of the arena belongs to a key of one of these databases or to a table of them, so that the
  * arena may be reset when no key is left. A `Database` belongs to its index until `swapDatabases`.
  */
+import type { RequestView } from './record-store.js'
 import { assert } from '../base/assert.js'
 import { Prng } from '../base/prng.js'
 import { initialLfuClock, lfuMinutesAt, lruClockAt } from './access-clock.js'
@@ -90,6 +91,9 @@ export class Keyspace {
   onExpired: ((db: Database) => void) | null = null
   /** Called before a database is emptied by `clear`. It may look keys up. */
   onCleared: ((db: Database) => void) | null = null
+
+  /** The request ring of the shard, which sets it once. */
+  readonly requestView: RequestView = { bytes: new Uint8Array(0), words: new Int32Array(0) }
 
   /** The LRU clock of the present time, and the minutes of the LFU clock. */
   lruClock = 0

@@ -11,7 +11,7 @@
 import { ValueType } from './value-type.js'
 import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
-import { GATHERED_WORDS, halfSipHash, halfSipHashOfWords } from '../base/half-siphash.js'
+import { GATHERED_WORDS, halfSipHash, halfSipHashAligned, halfSipHashOfWords } from '../base/half-siphash.js'
 import { type Arena, ArenaFullError } from './arena.js'
 import { type ArenaRef, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
 import { BUCKET_BYTES } from './bucket.js'
@@ -37,6 +37,12 @@ const gathered = new Int32Array(GATHERED_WORDS)
 /** A growing value gets as much again as slack, and from here on an eighth: appending stays linear in the total. */
 const DOUBLING_BYTES_MAX = 1024 * 1024
 
+/** The buffer that most keys come in, also as words: keys that begin at a word of it are hashed without looking at bytes. */
+export interface RequestView {
+  bytes: Uint8Array
+  words: Int32Array
+}
+
 export abstract class RecordStore extends RecordCursor {
   protected readonly table: Table
   protected readonly expires: Table
@@ -46,6 +52,7 @@ export abstract class RecordStore extends RecordCursor {
     rebuild: ChainRebuild,
     private readonly hashKey0: number,
     private readonly hashKey1: number,
+    private readonly requestView: RequestView,
   ) {
     super(arena)
     this.table = new Table(arena, rebuild, hashKey0, hashKey1)
@@ -93,6 +100,10 @@ export abstract class RecordStore extends RecordCursor {
 
   /** The hash of a key; leaves its words for `findRecord` and `add`, until the next call. */
   protected hash(buffer: Uint8Array, offset: number, length: number): number {
+    const request = this.requestView
+    if (buffer === request.bytes && (offset & 3) === 0) {
+      return halfSipHashAligned(request.words, offset >>> 2, length, this.hashKey0, this.hashKey1, gathered)
+    }
     return halfSipHash(buffer, offset, length, this.hashKey0, this.hashKey1, gathered)
   }
 

@@ -67,12 +67,10 @@ class DeafClient {
 
 describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
   let server: TestServer
-  let admin: RawClient
   const open: { close(): void }[] = []
 
   beforeAll(async () => {
     server = await startServer({ shards })
-    admin = await server.raw()
   })
 
   afterAll(() => server.stop())
@@ -85,9 +83,13 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
     await configure('client-query-buffer-limit', '1gb')
   })
 
+  /** Over a connection of its own, so that no limit is in its way. */
+  async function call(...argv: string[]): Promise<string> {
+    return (await exchange(server.port, encodeRequest(argv))).toString('latin1')
+  }
+
   async function configure(name: string, value: string): Promise<void> {
-    admin.send('CONFIG', 'SET', name, value)
-    expect(await admin.reply()).toBe('+OK\r\n')
+    expect(await call('CONFIG', 'SET', name, value)).toBe('+OK\r\n')
   }
 
   async function deafClient(): Promise<DeafClient> {
@@ -102,17 +104,8 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
     return client
   }
 
-  async function call(...argv: string[]): Promise<string> {
-    admin.send(...argv)
-    return admin.reply()
-  }
-
   async function statistic(name: string): Promise<number> {
     return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await call('INFO', 'all'))?.[1])
-  }
-
-  async function clientIds(): Promise<string> {
-    return (await call('CLIENT', 'LIST')).replaceAll(/^id=(\d+) .*$/gm, '$1')
   }
 
   function gets(count: number): Buffer {
@@ -135,9 +128,9 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
       slowest = Math.max(slowest, performance.now() - startedAt)
       await delay(20)
     }
-    // 16 Ki replies may be owed to one client, here of 16 KiB; then nothing more is read from it.
-    expect(residentBytes(server.process.pid as number) - before).toBeLessThan(420 * MIB)
-    expect(slowest).toBeLessThan(1000)
+    // Some 4 MiB may be owed to one client when replies are large, and 1 MiB of output be pending.
+    expect(residentBytes(server.process.pid as number) - before).toBeLessThan(100 * MIB)
+    expect(slowest).toBeLessThan(500)
     expect(client.isClosed).toBe(false)
 
     await configure('client-stall-timeout', '1')
@@ -160,7 +153,7 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
       await delay(20)
     }
     expect(bytes).toBe(total)
-    expect(performance.now() - startedAt).toBeGreaterThan(2500)
+    expect(performance.now() - startedAt).toBeGreaterThan(2000)
   }, 30_000)
 
   it('the hard limit of pending output cuts at once', async () => {
@@ -170,7 +163,6 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
     const client = await deafClient()
     client.write(gets(400))
     await waitFor(async () => (await statistic('client_output_buffer_limit_disconnections')) === cut + 1, 2000)
-    expect(await clientIds()).not.toContain('\n\n')
     // Whoever reads may ask for more than the limit.
     const answer = await exchange(server.port, gets(400))
     expect(answer.length).toBe(400 * (100_000 + '$100000\r\n\r\n'.length))
@@ -213,7 +205,6 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
       active.send('PING')
       uploading.write('ab')
       expect(await active.reply()).toBe('+PONG\r\n')
-      await call('PING')
       await delay(180)
     }
     uploading.write('\r\n')
@@ -227,18 +218,20 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
     await call('CLIENT', 'PAUSE', '2500', 'WRITE')
     await configure('timeout', '1')
     waiting.send('SET', 'k', 'v')
-    for (let i = 0; i < 10; i++) {
-      await call('PING')
-      await delay(250)
-    }
     expect(await waiting.reply()).toBe('+OK\r\n')
   }, 10_000)
 
   it('maxclients refuses, and lets in again when somebody has left', async () => {
-    const now = await statistic('connected_clients')
-    await configure('maxclients', String(now + 2))
+    const admin = await rawClient()
+    async function info(name: string): Promise<number> {
+      admin.send('INFO', 'all')
+      return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await admin.reply())?.[1])
+    }
+    await waitFor(async () => (await info('connected_clients')) === 1, 2000)
+    admin.send('CONFIG', 'SET', 'maxclients', '3')
+    expect(await admin.reply()).toBe('+OK\r\n')
     try {
-      const rejected = await statistic('rejected_connections')
+      const rejected = await info('rejected_connections')
       const first = await rawClient()
       const second = await rawClient()
       for (const client of [first, second]) {
@@ -249,14 +242,15 @@ describe.each(SHARD_COUNTS)('limits of clients at %i shards', (shards) => {
       // What it sends does not turn the refusal into a reset.
       refused.write('PING\r\nPING\r\n')
       expect(await refused.rest()).toBe('-ERR max number of clients reached\r\n')
-      expect(await statistic('rejected_connections')).toBe(rejected + 1)
+      expect(await info('rejected_connections')).toBe(rejected + 1)
       first.close()
-      await waitFor(async () => (await statistic('connected_clients')) === now + 1, 1000)
+      await waitFor(async () => (await info('connected_clients')) === 2, 1000)
       const next = await rawClient()
       next.send('PING')
       expect(await next.reply()).toBe('+PONG\r\n')
     } finally {
-      await configure('maxclients', '10000')
+      admin.send('CONFIG', 'SET', 'maxclients', '10000')
+      expect(await admin.reply()).toBe('+OK\r\n')
     }
   })
 

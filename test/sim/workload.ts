@@ -13,6 +13,8 @@ export type Step =
   | { readonly do: 'publish' }
   | { readonly do: 'drain'; readonly shard: number; readonly frames: number }
   | { readonly do: 'poll' }
+  /** Frames are published, every shard works off what it has, and the replies are taken in. */
+  | { readonly do: 'turn' }
   | { readonly do: 'clock'; readonly ms: number }
 
 /** What the runs of one seed are like. */
@@ -76,7 +78,7 @@ class Workload {
   steps(count: number): Step[] {
     const steps: Step[] = []
     for (let i = 0; i < count; i++) {
-      if (i % 100 === 0) this.#weights = Array.from({ length: 4 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
+      if (i % 100 === 0) this.#weights = Array.from({ length: 5 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
       steps.push(this.#step())
     }
     return steps
@@ -95,14 +97,15 @@ class Workload {
   }
 
   #step(): Step {
-    const [asks, publishes, drains, polls] = this.#weights as [number, number, number, number]
-    let n = this.#below(asks + publishes + drains + polls + 1)
+    const [asks, publishes, drains, polls, turns] = this.#weights as [number, number, number, number, number]
+    let n = this.#below(asks + publishes + drains + polls + turns + 1)
     if ((n -= asks) < 0) return this.#ask()
     if ((n -= publishes) < 0) return { do: 'publish' }
     if ((n -= drains) < 0) {
       return { do: 'drain', shard: this.#below(this.#profile.shards), frames: 1 + this.#below(this.#oneIn(3) ? 50 : 3) }
     }
     if ((n -= polls) < 0) return { do: 'poll' }
+    if ((n -= turns) < 0) return { do: 'turn' }
     return { do: 'clock', ms: this.#oneIn(4) ? this.#below(2000) : this.#below(20) }
   }
 
