@@ -12,7 +12,7 @@ import { parseCommandLine } from './config/command-line.js'
 import type { Configuration } from './config/configuration.js'
 import { loadConfiguration } from './config/redis-conf.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
-import { createLogger, type Logger, logBanner } from './log.js'
+import { createLogger, type Logger, logStart } from './log.js'
 import type { RunningServer } from './main.js'
 
 const STANDARD_INPUT = 0
@@ -94,7 +94,7 @@ async function serve(argv: readonly string[]): Promise<void> {
     options: commandLine.options,
   })
   const log = createLogger(configuration)
-  logBanner(log, configuration)
+  logStart(log, configuration)
   try {
     endOnSignals(await start(configuration, log), log)
   } catch (error) {

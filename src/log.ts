@@ -92,14 +92,9 @@ function formatTime(time: Date): string {
 }
 
 /**
- * Logs what a server says first: versions, mode and port.
- *
- * Programs that start servers wait for " PID: <pid>", so that it stands in the output with the logo and without.
- * As in Redis the logo is for terminals, and for `always-show-logo`.
+ * Logs what a server says first: versions and configuration.
  */
-export function logBanner(log: Logger, configuration: Configuration): void {
-  const port = configuration.number('port') || configuration.number('tls-port')
-  const mode = configuration.flag('cluster-enabled') ? 'cluster' : 'standalone'
+export function logStart(log: Logger, configuration: Configuration): void {
   log.warning(`Shardkeep is starting: version ${shardkeepVersion()}, Node.js ${process.version}`)
   log.warning(`Redis version=${REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid=${process.pid}, just started`)
   if (configuration.isUntouched()) {
@@ -111,6 +106,17 @@ export function logBanner(log: Logger, configuration: Configuration): void {
   if (withoutEffect.length > 0) {
     log.warning(`These settings are accepted but have no effect yet: ${withoutEffect.join(', ')}`)
   }
+}
+
+/**
+ * Logs mode, port and process once the port is taken.
+ *
+ * Programs that start servers wait for " PID: <pid>", so that it stands in the output with the logo and without.
+ * As in Redis the logo is for terminals, and for `always-show-logo`.
+ */
+export function logBanner(log: Logger, configuration: Configuration): void {
+  const port = configuration.number('port') || configuration.number('tls-port')
+  const mode = configuration.flag('cluster-enabled') ? 'cluster' : 'standalone'
   const onTerminal = configuration.text('logfile') === '' && process.stdout.isTTY === true
   const isReadable = configuration.text('log-format') === 'readable'
   if (isReadable && (onTerminal || configuration.flag('always-show-logo'))) {

@@ -1,6 +1,6 @@
 /** Starts the server. Main thread; the command line (`cli.ts`) and whoever embeds the server call this. */
 import type { Configuration } from './config/configuration.js'
-import type { Logger } from './log.js'
+import { type Logger, logBanner } from './log.js'
 import { keepToDescriptorLimit } from './net/descriptor-limit.js'
 import { Server } from './server.js'
 
@@ -13,8 +13,9 @@ export interface RunningServer {
 export async function startServer(config: Configuration, log: Logger): Promise<RunningServer> {
   keepToDescriptorLimit(config, log)
   const server = new Server(config, log)
-  log.notice('Server initialized')
   await server.start()
+  logBanner(log, config)
+  log.notice('Server initialized')
   log.notice('Ready to accept connections')
   void server.ended.then(() => process.exit(0))
   return { shutdown: () => server.end() }

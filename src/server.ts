@@ -13,7 +13,7 @@ import { usedMemoryBytes } from './commands/memory-overhead.js'
 import { shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
 import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
-import { categoriesOf, commands, containerOf, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
+import { categoriesOf, commands, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
 import type { Logger } from './log.js'
@@ -214,6 +214,7 @@ export class Server implements ServerServices {
       send()
       config.onChange(name, send)
     }
+    config.onChange(['port', 'bind'], () => 'The addresses of a running server cannot be changed.')
     config.onChange('hz', () => {
       this.#scheduleCron()
       return undefined
@@ -249,17 +250,15 @@ export class Server implements ServerServices {
   #slowOnShard(event: SlowCommand): void {
     const spec = specs[event.id] as CommandSpec
     const session = this.#clients.bySlot(event.target)?.session
-    const name = containerOf(spec)?.name ?? spec.name
-    this.#noteSlow(spec, event.durationUs, [asciiBytes(name), ...event.argv], session)
+    this.#noteSlow(spec, event.durationUs, event.argv, session)
   }
 
-  #noteSlow(spec: CommandSpec, durationUs: number, argv: readonly Uint8Array[], session: SessionView | undefined): void {
+  #noteSlow(spec: CommandSpec, durationUs: number, argv: readonly string[], session: SessionView | undefined): void {
     if (spec.internal === true) return
     this.latency.record(spec.flags.includes('fast') ? 'fast-command' : 'command', durationUs / 1000)
     if (spec.flags.includes('skip_slowlog') || !this.slowlog.isSlow(durationUs)) return
-    const texts = argv.map((argument) => Buffer.from(argument).toString('latin1'))
     this.slowlog.add(
-      Math.floor(systemClock.nowMs() / 1000), Math.round(durationUs), texts, session?.address ?? '', session?.name ?? '',
+      Math.floor(systemClock.nowMs() / 1000), Math.round(durationUs), argv, session?.address ?? '', session?.name ?? '',
     )
   }
 

@@ -6,6 +6,7 @@
  * (`processCommand`), because clients see which error comes first.
  */
 import { copyOf, joinBytes } from '../base/bytes.js'
+import { loggedArguments } from '../base/slowlog.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
 import { MainCall, type DeferredReply } from '../commands/main-call.js'
 import type { ServerServices } from '../commands/server-services.js'
@@ -43,7 +44,7 @@ export interface DispatchEvents {
   stalled(connection: Connection): void
   /** The same because of CLIENT PAUSE. */
   paused(connection: Connection): void
-  slow(connection: Connection, spec: CommandSpec, durationUs: number, argv: readonly Uint8Array[]): void
+  slow(connection: Connection, spec: CommandSpec, durationUs: number, argv: readonly string[]): void
 }
 
 export class Dispatcher {
@@ -303,9 +304,7 @@ export class Dispatcher {
       writer.lastError = null
     }
     if (durationUs >= this.slowThresholdUs) {
-      const argv: Uint8Array[] = []
-      for (let i = 0; i < argc; i++) argv.push(call.copy(i))
-      this.#events.slow(connection, spec, durationUs, argv)
+      this.#events.slow(connection, spec, durationUs, loggedArguments(undefined, bytes, argc, offsets, lengths))
     }
   }
 

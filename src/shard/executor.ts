@@ -8,7 +8,8 @@
  * lock-table.ts) runs later; frames that share no key commute.
  */
 import type { Clock } from '../base/clock.js'
-import { fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { loggedArguments } from '../base/slowlog.js'
+import { containerOf, fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
@@ -47,7 +48,8 @@ export interface SlowCommand {
   readonly target: number
   readonly id: number
   readonly durationUs: number
-  readonly argv: readonly Uint8Array[]
+  /** Cut to the slow log's limits. */
+  readonly argv: readonly string[]
 }
 
 export interface ShardOptions {
@@ -290,9 +292,9 @@ export class ShardExecutor implements ShardSelf {
   }
 
   #reportSlow(target: number, id: number, durationUs: number): void {
-    const call = this.#call
-    const argv: Uint8Array[] = []
-    for (let i = 1; i < call.argc; i++) argv.push(call.copy(i))
+    const { bytes, argc, offsets, lengths } = this.#call
+    const spec = specs[id] as CommandSpec
+    const argv = loggedArguments(containerOf(spec)?.name ?? spec.name, bytes, argc, offsets, lengths)
     this.#options.events.slow({ target, id, durationUs, argv })
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Configuration } from '../../src/config/configuration.js'
 import { shardkeepVersion } from '../../src/config/version.js'
-import { createLogger, type Logger, logBanner } from '../../src/log.js'
+import { createLogger, type Logger, logBanner, logStart } from '../../src/log.js'
 import { temporaryFolder } from './temporary-folder.js'
 
 const folder = temporaryFolder()
@@ -96,6 +96,7 @@ describe('the banner names the process for programs that wait for it', () => {
     ],
   ] as [string, [string, string][]][])('%s', (_, assignments) => {
     const { configuration, log, lines } = logWith(...assignments)
+    logStart(log, configuration)
     logBanner(log, configuration)
     const text = lines().join('\n')
     expect(text).toContain(` PID: ${process.pid}`)
@@ -107,7 +108,7 @@ describe('the banner names the process for programs that wait for it', () => {
 
   test('and settings that have no effect yet', () => {
     const { configuration, log, lines } = logWith(['daemonize', 'yes'])
-    logBanner(log, configuration)
+    logStart(log, configuration)
     expect(lines().join('\n')).toContain('These settings are accepted but have no effect yet: daemonize')
   })
 })

@@ -64,10 +64,13 @@ export function expanded(argv: readonly string[]): readonly string[] {
   })
 }
 
+/** Everybody asks and hardly anybody works. */
+const FLOOD_WEIGHTS = [40, 4, 1, 1, 0]
+
 class Workload {
   readonly #random: Prng
   readonly #profile: Profile
-  /** How likely each kind of step is; drawn anew from time to time, so that rings run full and run empty. */
+  /** How likely asking, publishing, draining, polling and whole turns are; drawn anew from time to time. */
   #weights: readonly number[] = []
 
   constructor(profile: Profile) {
@@ -78,10 +81,15 @@ class Workload {
   steps(count: number): Step[] {
     const steps: Step[] = []
     for (let i = 0; i < count; i++) {
-      if (i % 100 === 0) this.#weights = Array.from({ length: 5 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
+      if (i % 100 === 0) this.#drawWeights()
       steps.push(this.#step())
     }
     return steps
+  }
+
+  #drawWeights(): void {
+    if (this.#profile.isFlood && this.#oneIn(2)) this.#weights = FLOOD_WEIGHTS
+    else this.#weights = Array.from({ length: 5 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
   }
 
   #below(bound: number): number {

@@ -25,7 +25,7 @@ export const memorySettings: SettingArea = {
   title: 'Memory, eviction and expiry',
   // biome-ignore format: a table is read by its columns, one line an entry
   settings: [
-    setting('maxmemory', memory(0n, UINT64_MAX), 0n, 'Memory for data, from which keys are evicted or writes refused; 0 for no limit.'),
+    setting('maxmemory', memory(0n, UINT64_MAX), 0n, 'Memory for data, from which keys are evicted or writes refused; 0 for no limit.', { effect: 'active' }),
     setting('maxmemory-policy', oneOf(POLICIES), 'noeviction', 'Which keys are evicted when memory is full.'),
     setting('maxmemory-samples', integer(1n, INT_MAX), 5n, 'Keys that are compared to choose one for eviction.'),
     setting('maxmemory-eviction-tenacity', integer(0n, 100n), 10n, 'How long eviction may hold up other work, from 0 to 100.'),
