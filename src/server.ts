@@ -9,8 +9,8 @@ import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
-import { usedMemoryBytes } from './commands/memory-overhead.js'
 import { shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
+import { usedMemoryBytes } from './commands/memory-overhead.js'
 import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
 import { categoriesOf, commands, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
@@ -22,11 +22,11 @@ import { ClientTable } from './net/client-table.js'
 import { Connection } from './net/connection.js'
 import { Dispatcher, type DispatchPolicy } from './net/dispatcher.js'
 import { type AcceptedSocket, Listener, type SocketHandlers } from './net/listener.js'
+import { Rates } from './net/rates.js'
 import { Session } from './net/session.js'
 import { unwatchOnShards } from './net/transaction-commands.js'
 import { bulkBody } from './resp/reply-reader.js'
 import { Router } from './router/router.js'
-import { Rates } from './net/rates.js'
 import type { SlowCommand } from './shard/executor.js'
 import { SHARD_SETTING_NAMES } from './shard/shard-settings.js'
 import { type ShardThreads, startShardThreads } from './shard-threads.js'
@@ -107,7 +107,9 @@ export class Server implements ServerServices {
       {
         protocolError: (connection, reason) => {
           this.network.protocolErrors++
-          log.verbose(`Protocol error (${reason}) from client: id=${connection.session.id} addr=${connection.session.address}`)
+          log.verbose(
+            `Protocol error (${reason}) from client: id=${connection.session.id} addr=${connection.session.address}`,
+          )
         },
         stalled: (connection) => this.#clients.stall(connection),
         paused: (connection) => this.#clients.pause(connection),
@@ -200,8 +202,14 @@ export class Server implements ServerServices {
     apply()
     config.onChange(
       [
-        'requirepass', 'proto-max-bulk-len', 'slowlog-log-slower-than', 'slowlog-max-len', 'latency-monitor-threshold',
-        'client-pause-output-bytes', 'maxmemory', 'maxmemory-policy',
+        'requirepass',
+        'proto-max-bulk-len',
+        'slowlog-log-slower-than',
+        'slowlog-max-len',
+        'latency-monitor-threshold',
+        'client-pause-output-bytes',
+        'maxmemory',
+        'maxmemory-policy',
       ],
       apply,
     )
@@ -258,7 +266,11 @@ export class Server implements ServerServices {
     this.latency.record(spec.flags.includes('fast') ? 'fast-command' : 'command', durationUs / 1000)
     if (spec.flags.includes('skip_slowlog') || !this.slowlog.isSlow(durationUs)) return
     this.slowlog.add(
-      Math.floor(systemClock.nowMs() / 1000), Math.round(durationUs), argv, session?.address ?? '', session?.name ?? '',
+      Math.floor(systemClock.nowMs() / 1000),
+      Math.round(durationUs),
+      argv,
+      session?.address ?? '',
+      session?.name ?? '',
     )
   }
 
@@ -325,7 +337,11 @@ export class Server implements ServerServices {
 
   shardStatistics(done: (shards: readonly ShardStatistics[]) => void): void {
     this.askShards(shardStatistics, [NO_BYTES], 0, (replies) => {
-      done(replies.map((reply) => JSON.parse(Buffer.from(bulkBody(reply, 0) ?? NO_BYTES).toString('utf8')) as ShardStatistics))
+      done(
+        replies.map(
+          (reply) => JSON.parse(Buffer.from(bulkBody(reply, 0) ?? NO_BYTES).toString('utf8')) as ShardStatistics,
+        ),
+      )
     })
   }
 
@@ -343,7 +359,10 @@ export class Server implements ServerServices {
     this.#cronPaused = paused
   }
 
-  shutdown(options: { save: boolean | undefined; now: boolean; force: boolean }, failed: (errorText: string) => void): void {
+  shutdown(
+    options: { save: boolean | undefined; now: boolean; force: boolean },
+    failed: (errorText: string) => void,
+  ): void {
     if (options.save === true && !options.force) {
       this.#log.warning('Saving is not possible yet, so SHUTDOWN SAVE is refused.')
       failed('ERR Errors trying to SHUTDOWN. Check logs.')

@@ -4,7 +4,7 @@
  * Runs as a worker thread that never returns to its event loop: it blocks in `Atomics.wait`, and hears from the main thread
  * through its ring only.
  */
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { assert } from '../src/base/assert.js'
 import { systemClock } from '../src/base/clock.js'
 import { ShardExecutor } from '../src/shard/executor.js'

@@ -7,11 +7,11 @@
 
 /** A broken invariant. `code` is stable, so that a crash report can be told from an operational fault. */
 export class InvariantError extends Error {
-  readonly code = "INVARIANT_BROKEN";
+  readonly code = 'INVARIANT_BROKEN'
 
   constructor(message: string) {
-    super(message);
-    this.name = "InvariantError";
+    super(message)
+    this.name = 'InvariantError'
   }
 }
 
@@ -20,5 +20,5 @@ export class InvariantError extends Error {
  * The message must be a constant: a message built at the call would be built each time, also when the condition holds.
  */
 export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new InvariantError(message);
+  if (!condition) throw new InvariantError(message)
 }

@@ -10,18 +10,18 @@
  *   \c       the byte c itself             [x     an open list ends with the pattern
  */
 
-import { lowerByte } from "./bytes.js";
+import { lowerByte } from './bytes.js'
 
-const STAR = 0x2a;
-const QUESTION_MARK = 0x3f;
-const OPENING_BRACKET = 0x5b;
-const CLOSING_BRACKET = 0x5d;
-const BACKSLASH = 0x5c;
-const CARET = 0x5e;
-const DASH = 0x2d;
+const STAR = 0x2a
+const QUESTION_MARK = 0x3f
+const OPENING_BRACKET = 0x5b
+const CLOSING_BRACKET = 0x5d
+const BACKSLASH = 0x5c
+const CARET = 0x5e
+const DASH = 0x2d
 
 /** Patterns with more runs of stars than this match nothing: Redis's protection against abusive patterns. */
-const STAR_RUNS_MAX = 1000;
+const STAR_RUNS_MAX = 1000
 
 /**
  * True when the whole text matches the whole pattern.
@@ -38,66 +38,66 @@ export function globMatches(
   textLength: number,
   ignoreCase: boolean,
 ): boolean {
-  const patternEnd = patternOffset + patternLength;
-  const textEnd = textOffset + textLength;
-  if (textLength === 0) return patternLength === 0;
-  let p = patternOffset;
-  let t = textOffset;
+  const patternEnd = patternOffset + patternLength
+  const textEnd = textOffset + textLength
+  if (textLength === 0) return patternLength === 0
+  let p = patternOffset
+  let t = textOffset
   // Where to go on after a mismatch: behind the latest run of stars, one byte of text later than last time.
-  let retryPattern = -1;
-  let retryText = 0;
-  let starRuns = 0;
+  let retryPattern = -1
+  let retryText = 0
+  let starRuns = 0
 
   for (;;) {
     if (t === textEnd) {
-      while (p < patternEnd && pattern[p] === STAR) p++;
-      return p === patternEnd;
+      while (p < patternEnd && pattern[p] === STAR) p++
+      return p === patternEnd
     }
-    let matched = false;
+    let matched = false
     if (p < patternEnd) {
-      const element = pattern[p]!;
+      const element = pattern[p]!
       if (element === STAR) {
-        while (p < patternEnd && pattern[p] === STAR) p++;
-        if (p === patternEnd) return true;
-        if (++starRuns > STAR_RUNS_MAX) return false;
-        retryPattern = p;
-        retryText = t;
-        continue;
+        while (p < patternEnd && pattern[p] === STAR) p++
+        if (p === patternEnd) return true
+        if (++starRuns > STAR_RUNS_MAX) return false
+        retryPattern = p
+        retryText = t
+        continue
       }
-      const elementEnd = endOfElement(pattern, p, patternEnd);
-      matched = elementMatches(pattern, p, elementEnd, patternEnd, text[t]!, ignoreCase);
-      p = elementEnd;
+      const elementEnd = endOfElement(pattern, p, patternEnd)
+      matched = elementMatches(pattern, p, elementEnd, patternEnd, text[t]!, ignoreCase)
+      p = elementEnd
     }
     if (matched) {
-      t++;
+      t++
     } else {
-      if (retryPattern < 0) return false;
-      p = retryPattern;
-      t = ++retryText;
+      if (retryPattern < 0) return false
+      p = retryPattern
+      t = ++retryText
       // Behind the stars stands an element that wants a byte; without text there is nothing left to try.
-      if (t === textEnd) return false;
+      if (t === textEnd) return false
     }
   }
 }
 
 /** The offset behind the element (anything but a star) that begins at `p`. */
 function endOfElement(pattern: Uint8Array, p: number, patternEnd: number): number {
-  const element = pattern[p]!;
-  if (element === BACKSLASH) return p + 1 < patternEnd ? p + 2 : p + 1;
-  if (element !== OPENING_BRACKET) return p + 1;
-  let i = p + 1;
-  if (i < patternEnd && pattern[i] === CARET) i++;
+  const element = pattern[p]!
+  if (element === BACKSLASH) return p + 1 < patternEnd ? p + 2 : p + 1
+  if (element !== OPENING_BRACKET) return p + 1
+  let i = p + 1
+  if (i < patternEnd && pattern[i] === CARET) i++
   for (;;) {
-    if (i >= patternEnd) return patternEnd;
-    if (pattern[i] === BACKSLASH && i + 1 < patternEnd) i += 2;
-    else if (pattern[i] === CLOSING_BRACKET) return i + 1;
-    else if (isRange(pattern, i, patternEnd)) i += 3;
-    else i++;
+    if (i >= patternEnd) return patternEnd
+    if (pattern[i] === BACKSLASH && i + 1 < patternEnd) i += 2
+    else if (pattern[i] === CLOSING_BRACKET) return i + 1
+    else if (isRange(pattern, i, patternEnd)) i += 3
+    else i++
   }
 }
 
 function isRange(pattern: Uint8Array, i: number, patternEnd: number): boolean {
-  return patternEnd - i >= 3 && pattern[i + 1] === DASH;
+  return patternEnd - i >= 3 && pattern[i + 1] === DASH
 }
 
 function elementMatches(
@@ -108,11 +108,11 @@ function elementMatches(
   byte: number,
   ignoreCase: boolean,
 ): boolean {
-  const element = pattern[p]!;
-  if (element === QUESTION_MARK) return true;
-  if (element === OPENING_BRACKET) return listMatches(pattern, p + 1, elementEnd, patternEnd, byte, ignoreCase);
-  const literal = element === BACKSLASH && elementEnd - p === 2 ? pattern[p + 1]! : element;
-  return literal === byte || (ignoreCase && lowerByte(literal) === lowerByte(byte));
+  const element = pattern[p]!
+  if (element === QUESTION_MARK) return true
+  if (element === OPENING_BRACKET) return listMatches(pattern, p + 1, elementEnd, patternEnd, byte, ignoreCase)
+  const literal = element === BACKSLASH && elementEnd - p === 2 ? pattern[p + 1]! : element
+  return literal === byte || (ignoreCase && lowerByte(literal) === lowerByte(byte))
 }
 
 function listMatches(
@@ -123,47 +123,47 @@ function listMatches(
   byte: number,
   ignoreCase: boolean,
 ): boolean {
-  let i = listStart;
-  const negated = i < listEnd && pattern[i] === CARET;
-  if (negated) i++;
-  let found = false;
+  let i = listStart
+  const negated = i < listEnd && pattern[i] === CARET
+  if (negated) i++
+  let found = false
   while (i < listEnd) {
-    const member = pattern[i]!;
+    const member = pattern[i]!
     if (member === BACKSLASH && i + 1 < patternEnd) {
       // An escaped member is compared as it is, also when case is ignored.
-      if (pattern[i + 1] === byte) found = true;
-      i += 2;
+      if (pattern[i + 1] === byte) found = true
+      i += 2
     } else if (member === CLOSING_BRACKET) {
-      break;
+      break
     } else if (isRange(pattern, i, patternEnd)) {
-      if (rangeHolds(member, pattern[i + 2]!, byte, ignoreCase)) found = true;
-      i += 3;
+      if (rangeHolds(member, pattern[i + 2]!, byte, ignoreCase)) found = true
+      i += 3
     } else {
-      if (member === byte || (ignoreCase && lowerByte(member) === lowerByte(byte))) found = true;
-      i++;
+      if (member === byte || (ignoreCase && lowerByte(member) === lowerByte(byte))) found = true
+      i++
     }
   }
-  return found !== negated;
+  return found !== negated
 }
 
 function rangeHolds(first: number, last: number, byte: number, ignoreCase: boolean): boolean {
-  let low = signedChar(first);
-  let high = signedChar(last);
-  let candidate = signedChar(byte);
+  let low = signedChar(first)
+  let high = signedChar(last)
+  let candidate = signedChar(byte)
   if (low > high) {
-    const swap = low;
-    low = high;
-    high = swap;
+    const swap = low
+    low = high
+    high = swap
   }
   if (ignoreCase) {
     // Each end by itself and after the ends were put in order, so that a range such as [Z-a] turns empty, as in Redis.
-    low = lowerByte(low);
-    high = lowerByte(high);
-    candidate = lowerByte(candidate);
+    low = lowerByte(low)
+    high = lowerByte(high)
+    candidate = lowerByte(candidate)
   }
-  return candidate >= low && candidate <= high;
+  return candidate >= low && candidate <= high
 }
 
 function signedChar(byte: number): number {
-  return (byte << 24) >> 24;
+  return (byte << 24) >> 24
 }

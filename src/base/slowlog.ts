@@ -92,7 +92,13 @@ export class Slowlog {
   }
 
   /** Adds a command; `argv` comes from `loggedArguments`. Ids count up and are not used again after `reset`. */
-  add(timestampS: number, durationUs: number, argv: readonly string[], clientAddress: string, clientName: string): void {
+  add(
+    timestampS: number,
+    durationUs: number,
+    argv: readonly string[],
+    clientAddress: string,
+    clientName: string,
+  ): void {
     const id = this.#nextId++
     this.#entries.push({ id, timestampS, durationUs, argv, clientAddress, clientName })
     this.#dropOldest()

@@ -2,8 +2,8 @@
  * Calls, time and failures by command, kept in flat arrays by command id. One instance a thread that executes commands.
  */
 import { HISTOGRAM_BUCKETS, histogramBucket } from '../base/histogram.js'
-import { fullNameOf, specs } from './table.js'
 import type { ShardStatistics } from './server-services.js'
+import { fullNameOf, specs } from './table.js'
 
 export class CommandStatistics {
   readonly #calls = new Float64Array(specs.length)

@@ -21,6 +21,7 @@ const UNKNOWN_TYPE = encodeError(
 const SAMPLES: ReadonlyMap<string, (reply: ReplyWriter) => void> = new Map([
   ['string', (reply) => reply.bulkText('Hello World')],
   ['integer', (reply) => reply.integer(12345)],
+  // biome-ignore lint/suspicious/noApproximativeNumericConstant: Redis's sample, not pi
   ['double', (reply) => reply.double(3.141)],
   ['bignum', bigNumber],
   ['null', (reply) => reply.nil()],

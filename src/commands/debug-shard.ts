@@ -115,5 +115,10 @@ export const debugTableStatistics = internal('htstats', 1, tableStatistics)
 export const debugValueTableStatistics = internal('htstats-key', 2, valueTableStatistics)
 
 export const debugShardCommands: readonly CommandSpec[] = [
-  debugObject, debugDigest, debugDigestValue, debugSetActiveExpire, debugTableStatistics, debugValueTableStatistics,
+  debugObject,
+  debugDigest,
+  debugDigestValue,
+  debugSetActiveExpire,
+  debugTableStatistics,
+  debugValueTableStatistics,
 ]

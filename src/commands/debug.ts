@@ -12,7 +12,12 @@ import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
 import { bulkBody, isError } from '../resp/reply-reader.js'
 import { writeProtocolSample } from './debug-protocol.js'
 import {
-  debugDigest, debugDigestValue, debugObject, debugSetActiveExpire, debugTableStatistics, debugValueTableStatistics,
+  debugDigest,
+  debugDigestValue,
+  debugObject,
+  debugSetActiveExpire,
+  debugTableStatistics,
+  debugValueTableStatistics,
 } from './debug-shard.js'
 import { combineDigests, hexadecimal } from './digest.js'
 import { writeHelp } from './help-reply.js'
@@ -220,7 +225,9 @@ function tableStatistics(call: MainCall): void {
 function valueTableStatistics(call: MainCall): void {
   const key = call.copy(2)
   const deferred = call.defer()
-  call.server.askShardOf(key, debugValueTableStatistics, [NO_NAME, key], call.session.database, (reply) => passOn(deferred, reply))
+  call.server.askShardOf(key, debugValueTableStatistics, [NO_NAME, key], call.session.database, (reply) =>
+    passOn(deferred, reply),
+  )
 }
 
 function help(call: MainCall): void {

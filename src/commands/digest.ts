@@ -66,13 +66,14 @@ export function keyspaceDigest(keyspace: Keyspace): Uint8Array {
     const database = keyspace.existingDatabase(index)
     if (database === null || database.size === 0) continue
     const keys = new Uint8Array(DIGEST_BYTES)
-    database.forEach((db) => {
+    const mixKey = (db: Database): boolean => {
       const entry = new Uint8Array(DIGEST_BYTES)
       mixDigest(entry, db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength))
       mixValue(entry, db)
       xorDigest(keys, entry)
       return true
-    })
+    }
+    database.forEach(mixKey)
     parts.push(bigEndian(index), keys)
   }
   return Buffer.concat(parts)

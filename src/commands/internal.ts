@@ -1,9 +1,9 @@
 /**
  * Commands that the router sends to shards on behalf of clients' commands. Clients cannot call them.
  */
-import { importRecord, exportRecord } from '../store/record-image.js'
+import { exportRecord, importRecord } from '../store/record-image.js'
 import type { ShardCall } from './shard-call.js'
-import { allKeys, oneKey, type CommandSpec, type KeySpec, type ShardHandler } from './spec.js'
+import { allKeys, type CommandSpec, type KeySpec, oneKey, type ShardHandler } from './spec.js'
 
 /** `shard.watch key connection` */
 function watch(call: ShardCall): void {
@@ -98,6 +98,14 @@ export const shardRemove = internal('remove', 2, oneKey('RM'), remove)
 export const shardCount = internal('count', -2, allKeys(1, 'RO'), count)
 
 export const internalCommands: readonly CommandSpec[] = [
-  shardWatch, shardUnwatch, shardBegin, shardStatistics, shardResetStatistics, shardSetting,
-  shardExport, shardImport, shardRemove, shardCount,
+  shardWatch,
+  shardUnwatch,
+  shardBegin,
+  shardStatistics,
+  shardResetStatistics,
+  shardSetting,
+  shardExport,
+  shardImport,
+  shardRemove,
+  shardCount,
 ]

@@ -29,7 +29,14 @@ const ADVICE: readonly { readonly events: readonly string[]; readonly text: stri
     text: "The append-only file is synchronised before every reply. If losing the last second of writes in a crash is acceptable, use 'CONFIG SET appendfsync everysec'.",
   },
   {
-    events: ['aof-write', 'aof-write-pending-fsync', 'aof-write-active-child', 'aof-write-alone', 'aof-fstat', 'aof-rename'],
+    events: [
+      'aof-write',
+      'aof-write-pending-fsync',
+      'aof-write-active-child',
+      'aof-write-alone',
+      'aof-fstat',
+      'aof-rename',
+    ],
     text: 'Writing the append-only file was slow. Use a local disk, an SSD if possible, and keep other programs from writing to it at the same time.',
   },
 ]

@@ -4,7 +4,7 @@
  *
  * Runs on the main thread. Layout and characters are Redis's, because people read such graphs side by side.
  */
-import type { LatencySeries, LatencySample } from '../base/latency-monitor.js'
+import type { LatencySample, LatencySeries } from '../base/latency-monitor.js'
 
 const COLUMNS = 80
 const ROWS = 4

@@ -64,7 +64,11 @@ function histogram(call: MainCall): void {
   const { server } = call
   const deferred = call.defer()
   server.shardStatistics((shards) => {
-    writeHistograms(deferred.reply, asked, mergedHistograms([server.mainCommands, ...shards.map((shard) => shard.commands)]))
+    writeHistograms(
+      deferred.reply,
+      asked,
+      mergedHistograms([server.mainCommands, ...shards.map((shard) => shard.commands)]),
+    )
     deferred.send()
   })
 }
@@ -75,7 +79,10 @@ function mergedHistograms(parts: readonly ShardStatistics['commands'][]): Map<st
   for (const part of parts) {
     for (const [name, { histogram }] of Object.entries(part)) {
       let sum = merged.get(name)
-      if (sum === undefined) merged.set(name, (sum = emptyHistogram()))
+      if (sum === undefined) {
+        sum = emptyHistogram()
+        merged.set(name, sum)
+      }
       addHistogram(sum, histogram)
     }
   }
@@ -83,7 +90,11 @@ function mergedHistograms(parts: readonly ShardStatistics['commands'][]): Map<st
 }
 
 /** A map of the commands that have been called: all, or those asked for, a container standing for its subcommands too. */
-function writeHistograms(reply: ReplyWriter, asked: readonly string[] | undefined, histograms: Map<string, number[]>): void {
+function writeHistograms(
+  reply: ReplyWriter,
+  asked: readonly string[] | undefined,
+  histograms: Map<string, number[]>,
+): void {
   const called = [...histograms.keys()].filter((name) => histogramCount(histograms.get(name) as number[]) > 0)
   const shown =
     asked === undefined

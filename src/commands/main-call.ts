@@ -7,8 +7,8 @@
 import { copyOf } from '../base/bytes.js'
 import { parseInt64 } from '../base/integer.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
-import type { CommandSpec } from './spec.js'
 import type { ServerServices, SessionView } from './server-services.js'
+import type { CommandSpec } from './spec.js'
 
 /** A reply promised for later; its place in the connection's order is kept. Call `send` exactly once. */
 export interface DeferredReply {
@@ -35,7 +35,11 @@ export class MainCall {
   /** Argument `i`, one character a byte (Redis strings are bytes; latin1 keeps every one). */
   text(i: number): string {
     const offset = this.offsets[i] as number
-    return Buffer.from(this.bytes.buffer as ArrayBuffer, this.bytes.byteOffset + offset, this.lengths[i] as number).toString('latin1')
+    return Buffer.from(
+      this.bytes.buffer as ArrayBuffer,
+      this.bytes.byteOffset + offset,
+      this.lengths[i] as number,
+    ).toString('latin1')
   }
 
   /** Arguments from `first` to the end, as `text` gives them. */

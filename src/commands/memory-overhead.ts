@@ -71,7 +71,10 @@ function databaseOverheads(shards: readonly ShardStatistics[]): DatabaseOverhead
     for (const { index, keys, expires } of shard.databases) {
       if (keys === 0) continue
       let overhead = overheads.get(index)
-      if (overhead === undefined) overheads.set(index, (overhead = { index, table: 0, expiries: 0 }))
+      if (overhead === undefined) {
+        overhead = { index, table: 0, expiries: 0 }
+        overheads.set(index, overhead)
+      }
       overhead.table += Math.round((shard.tableBytes * keys) / shardKeys)
       overhead.expiries += expires * EXPIRY_BYTES
     }

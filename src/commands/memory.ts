@@ -5,7 +5,7 @@ import { errors } from '../resp/errors.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
-import { memoryOverhead, type MemoryOverhead } from './memory-overhead.js'
+import { type MemoryOverhead, memoryOverhead } from './memory-overhead.js'
 import type { ShardStatistics } from './server-services.js'
 import type { ShardCall } from './shard-call.js'
 import type { CommandSpec } from './spec.js'
@@ -129,16 +129,24 @@ function memoryReport(memory: MemoryOverhead): string {
   }
   const issues: string[] = []
   if (memory.peak / memory.used > 1.5) {
-    issues.push('Peak memory: more than 150% of the memory in use now was in use at some time. Freed chunks go back to the system, so that this is harmless unless the peak comes again.')
+    issues.push(
+      'Peak memory: more than 150% of the memory in use now was in use at some time. Freed chunks go back to the system, so that this is harmless unless the peak comes again.',
+    )
   }
   if (memory.residentSet / memory.used > 1.4 && memory.residentSet - memory.used > REPORT_WASTE_BYTES_MIN) {
-    issues.push('Resident set: the process holds more than 1.4 times the memory that it uses. After a peak this goes down by itself; otherwise look at the JavaScript heap and the buffers of clients.')
+    issues.push(
+      'Resident set: the process holds more than 1.4 times the memory that it uses. After a peak this goes down by itself; otherwise look at the JavaScript heap and the buffers of clients.',
+    )
   }
   if (memory.active / memory.allocated > 1.1 && memory.active - memory.allocated > REPORT_WASTE_BYTES_MIN) {
-    issues.push('Fragmentation: more than a tenth of the arenas is free space between records. Writes of similar sizes will fill it.')
+    issues.push(
+      'Fragmentation: more than a tenth of the arenas is free space between records. Writes of similar sizes will fill it.',
+    )
   }
   if (memory.clients / Math.max(1, memory.clientCount) > REPORT_CLIENT_BYTES_MAX) {
-    issues.push('Client buffers: clients use more than 200 KiB each on the average. CLIENT LIST shows which; a client that does not read its replies is the usual reason.')
+    issues.push(
+      'Client buffers: clients use more than 200 KiB each on the average. CLIENT LIST shows which; a client that does not read its replies is the usual reason.',
+    )
   }
   if (issues.length === 0) return 'No memory issue was found.\n'
   return `These memory issues were found:\n\n${issues.map((issue) => ` * ${issue}\n\n`).join('')}`

@@ -176,9 +176,20 @@ export interface ServerServices {
    * Sends an internal command to every shard, in sequence; `done` gets each shard's raw reply (RESP bytes) in shard order.
    * `argv[0]` stands for the command's name and does not travel.
    */
-  askShards(command: CommandSpec, argv: readonly Uint8Array[], database: number, done: (replies: readonly Uint8Array[]) => void): void
+  askShards(
+    command: CommandSpec,
+    argv: readonly Uint8Array[],
+    database: number,
+    done: (replies: readonly Uint8Array[]) => void,
+  ): void
   /** The same for the one shard that owns `key`. */
-  askShardOf(key: Uint8Array, command: CommandSpec, argv: readonly Uint8Array[], database: number, done: (reply: Uint8Array) => void): void
+  askShardOf(
+    key: Uint8Array,
+    command: CommandSpec,
+    argv: readonly Uint8Array[],
+    database: number,
+    done: (reply: Uint8Array) => void,
+  ): void
   /** Every shard's statistics, gathered at one place in the order. */
   shardStatistics(done: (shards: readonly ShardStatistics[]) => void): void
   resetStatistics(): void
@@ -205,7 +216,10 @@ export interface ServerServices {
    * Ends the server, after a last save when `save` says so (undefined: when save points are configured).
    * `failed` is called with an error text when it goes on running after all: at once, later, or through `abortShutdown`.
    */
-  shutdown(options: { save: boolean | undefined; now: boolean; force: boolean }, failed: (errorText: string) => void): void
+  shutdown(
+    options: { save: boolean | undefined; now: boolean; force: boolean },
+    failed: (errorText: string) => void,
+  ): void
   /** SHUTDOWN ABORT; false when no shutdown is in progress. */
   abortShutdown(): boolean
   /** Blocks the whole server's main thread, for DEBUG SLEEP. */

@@ -94,7 +94,11 @@ export class ShardCall {
   /** Argument `i` as a string, one character a byte. Not for keys or values on the hot path. */
   text(i: number): string {
     const offset = this.offsets[i] as number
-    return Buffer.from(this.bytes.buffer as ArrayBuffer, this.bytes.byteOffset + offset, this.lengths[i] as number).toString('latin1')
+    return Buffer.from(
+      this.bytes.buffer as ArrayBuffer,
+      this.bytes.byteOffset + offset,
+      this.lengths[i] as number,
+    ).toString('latin1')
   }
 
   /** Argument `i` as a copy of its own. */

@@ -12,21 +12,86 @@ import type { ShardCall } from './shard-call.js'
 
 /** Flags as COMMAND INFO prints them. */
 export type CommandFlag =
-  | 'write' | 'readonly' | 'denyoom' | 'module' | 'admin' | 'pubsub' | 'noscript' | 'blocking' | 'loading' | 'stale'
-  | 'skip_monitor' | 'skip_slowlog' | 'asking' | 'fast' | 'no_auth' | 'may_replicate' | 'sentinel' | 'only_sentinel'
-  | 'no_mandatory_keys' | 'protected' | 'no_async_loading' | 'no_multi' | 'movablekeys' | 'allow_busy'
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'module'
+  | 'admin'
+  | 'pubsub'
+  | 'noscript'
+  | 'blocking'
+  | 'loading'
+  | 'stale'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'asking'
+  | 'fast'
+  | 'no_auth'
+  | 'may_replicate'
+  | 'sentinel'
+  | 'only_sentinel'
+  | 'no_mandatory_keys'
+  | 'protected'
+  | 'no_async_loading'
+  | 'no_multi'
+  | 'movablekeys'
+  | 'allow_busy'
 
 export type CommandGroup =
-  | 'generic' | 'string' | 'list' | 'set' | 'sorted-set' | 'hash' | 'pubsub' | 'transactions' | 'connection' | 'server'
-  | 'scripting' | 'hyperloglog' | 'cluster' | 'sentinel' | 'geo' | 'stream' | 'bitmap'
+  | 'generic'
+  | 'string'
+  | 'list'
+  | 'set'
+  | 'sorted-set'
+  | 'hash'
+  | 'pubsub'
+  | 'transactions'
+  | 'connection'
+  | 'server'
+  | 'scripting'
+  | 'hyperloglog'
+  | 'cluster'
+  | 'sentinel'
+  | 'geo'
+  | 'stream'
+  | 'bitmap'
 
 /** ACL categories beyond those that follow from flags and group (see `categoriesOf` in table.ts). */
 export type AclCategory =
-  | 'keyspace' | 'read' | 'write' | 'set' | 'sortedset' | 'list' | 'hash' | 'string' | 'bitmap' | 'hyperloglog' | 'geo'
-  | 'stream' | 'pubsub' | 'admin' | 'fast' | 'slow' | 'blocking' | 'dangerous' | 'connection' | 'transaction' | 'scripting'
+  | 'keyspace'
+  | 'read'
+  | 'write'
+  | 'set'
+  | 'sortedset'
+  | 'list'
+  | 'hash'
+  | 'string'
+  | 'bitmap'
+  | 'hyperloglog'
+  | 'geo'
+  | 'stream'
+  | 'pubsub'
+  | 'admin'
+  | 'fast'
+  | 'slow'
+  | 'blocking'
+  | 'dangerous'
+  | 'connection'
+  | 'transaction'
+  | 'scripting'
 
 export type KeyFlag =
-  | 'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'not_key' | 'incomplete' | 'variable_flags'
+  | 'RO'
+  | 'RW'
+  | 'OW'
+  | 'RM'
+  | 'access'
+  | 'update'
+  | 'insert'
+  | 'delete'
+  | 'not_key'
+  | 'incomplete'
+  | 'variable_flags'
 
 /** Where a command's keys stand; positions count the command's name as 0, for a subcommand its container's name. */
 export interface KeySpec {
@@ -52,8 +117,7 @@ export function allKeys(keyStep: number, ...flags: KeyFlag[]): readonly KeySpec[
 /** One argument as COMMAND DOCS describes it. */
 export interface ArgumentSpec {
   readonly name: string
-  readonly type:
-    | 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'
+  readonly type: 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'
   readonly token?: string
   readonly displayText?: string
   readonly keySpecIndex?: number
@@ -118,7 +182,13 @@ export interface CommandSpec {
   readonly docFlags?: readonly ('deprecated' | 'syscmd')[]
   readonly arguments?: readonly ArgumentSpec[]
   /** Keys that no key specification can find (movablekeys): positions in `argc` arguments, see table.ts `keyPositions`. */
-  readonly findKeys?: (bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number, into: number[]) => void
+  readonly findKeys?: (
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+    into: number[],
+  ) => void
   readonly route?: Route
   /** Runs in the worker that owns the shard. */
   readonly shard?: ShardHandler

@@ -6,7 +6,10 @@
  */
 import type { TableSlots } from '../store/database.js'
 
-export function tableReport(title: string, { buckets, overflowBuckets, keys, bytes, chainLengths }: TableSlots): string {
+export function tableReport(
+  title: string,
+  { buckets, overflowBuckets, keys, bytes, chainLengths }: TableSlots,
+): string {
   const lines = [`[${title}]`, 'Hash table 0 stats (main hash table):']
   if (keys === 0) {
     lines.push('No stats available for empty dictionaries')

@@ -5,9 +5,9 @@
  * a process because all of them run the same build.
  */
 import { assert } from '../base/assert.js'
+import { aclCommands } from './acl.js'
 import { clientCommands } from './client.js'
 import { commandCommands } from './command.js'
-import { aclCommands } from './acl.js'
 import { configCommands } from './config.js'
 import { connectionCommands } from './connection.js'
 import { debugCommands } from './debug.js'
@@ -25,9 +25,9 @@ import { replicationCommands } from './replication.js'
 import { scanCommands } from './scan.js'
 import { serverCommands } from './server.js'
 import { slowlogCommands } from './slowlog.js'
+import type { CommandSpec, KeySpec } from './spec.js'
 import { stringCommands } from './string.js'
 import { transactionCommands } from './transaction.js'
-import type { CommandSpec, KeySpec } from './spec.js'
 
 /** Every top-level command that clients can call. */
 export const commands: readonly CommandSpec[] = [
@@ -141,7 +141,9 @@ function isName(name: Uint8Array, bytes: Uint8Array, offset: number, length: num
 }
 
 const topLevel = new NameLookup(commands)
-const subcommandLookups = specs.map((spec) => (spec.subcommands === undefined ? null : new NameLookup(spec.subcommands)))
+const subcommandLookups = specs.map((spec) =>
+  spec.subcommands === undefined ? null : new NameLookup(spec.subcommands),
+)
 const arities = Int16Array.from(specs, (spec) => spec.arity)
 
 /** The id of the top-level entry of that name in any case, or -1. */
@@ -192,8 +194,27 @@ export function categoriesOf(spec: CommandSpec): readonly string[] {
 }
 
 const CATEGORY_ORDER = [
-  'keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo', 'stream',
-  'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction', 'scripting',
+  'keyspace',
+  'read',
+  'write',
+  'set',
+  'sortedset',
+  'list',
+  'hash',
+  'string',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+  'stream',
+  'pubsub',
+  'admin',
+  'fast',
+  'slow',
+  'blocking',
+  'dangerous',
+  'connection',
+  'transaction',
+  'scripting',
 ] as const
 
 /**

@@ -107,7 +107,9 @@ export class ClientLimits {
       if (pending > this.outputBytesMax) this.outputBytesMax = pending
       if (queryBytes > queryLimit) {
         this.queryLimitCuts++
-        this.#log.warning(`Closing client that reached max query buffer length: id=${connection.session.id} qbuf=${queryBytes}`)
+        this.#log.warning(
+          `Closing client that reached max query buffer length: id=${connection.session.id} qbuf=${queryBytes}`,
+        )
         connection.destroy()
       } else if (timeoutMs > 0 && idleMs > timeoutMs && !isWaitingForUs(connection)) {
         this.#log.verbose('Closing idle client')

@@ -10,7 +10,7 @@ import { assert } from '../base/assert.js'
 import type { Clock } from '../base/clock.js'
 import type { Bell } from '../ring/bell.js'
 import type { ReplySink, Router } from '../router/router.js'
-import { Connection, type ConnectionOwner } from './connection.js'
+import type { Connection, ConnectionOwner } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 
 /** Looks at the rings before a wake-up is armed: each is a turn of the event loop, in which sockets are served too. */

@@ -14,7 +14,7 @@ import fs from 'node:fs'
 import { copyOf } from '../base/bytes.js'
 import { ParseState } from '../resp/request-parser.js'
 import type { ClientSocket } from './listener.js'
-import { Session } from './session.js'
+import type { Session } from './session.js'
 
 const OUTPUT_BYTES_INITIAL = 1024
 /** A connection's own output buffer grows to this; what comes on top goes to the socket first. */
@@ -304,7 +304,11 @@ export class Connection {
       this.query = null
       this.queryStart = 0
       this.queryEnd = 0
-    } else if (this.query.length > 32 * 1024 && this.query.length > this.queryBytesPeak * 2 && this.parse.bytesNeeded <= used) {
+    } else if (
+      this.query.length > 32 * 1024 &&
+      this.query.length > this.queryBytesPeak * 2 &&
+      this.parse.bytesNeeded <= used
+    ) {
       this.#resizeQuery(Math.max(used, this.queryBytesPeak, QUERY_BYTES_MIN))
     }
     this.queryBytesPeak = used

@@ -8,7 +8,7 @@
 import { copyOf, joinBytes } from '../base/bytes.js'
 import { loggedArguments } from '../base/slowlog.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
-import { MainCall, type DeferredReply } from '../commands/main-call.js'
+import { type DeferredReply, MainCall } from '../commands/main-call.js'
 import type { ServerServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { arityFits, findCommandId, findSubcommandId, fullNameOf, idOf, isContainer, specs } from '../commands/table.js'
@@ -67,14 +67,21 @@ export class Dispatcher {
   #deferred = false
   #answer: Answer | null = null
 
-  constructor(router: Router, server: ServerServices, policy: DispatchPolicy, events: DispatchEvents, monotonicUs: () => number) {
+  constructor(
+    router: Router,
+    server: ServerServices,
+    policy: DispatchPolicy,
+    events: DispatchEvents,
+    monotonicUs: () => number,
+  ) {
     this.router = router
     this.policy = policy
     this.#events = events
     this.#monotonicUs = monotonicUs
     this.#call = new MainCall(server, this.#writer, () => this.#defer())
     this.#kinds = Uint8Array.from(specs, (spec) => {
-      if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined) return CommandKind.container
+      if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined)
+        return CommandKind.container
       if (sessionCommands[spec.name] !== undefined && spec.group === 'transactions') return CommandKind.session
       return spec.main === undefined ? CommandKind.shard : CommandKind.main
     })
@@ -120,7 +127,14 @@ export class Dispatcher {
         this.#events.stalled(connection)
         return start
       }
-      const result = parser.parse(bytes, start, limit, parse, session.authenticated || !this.policy.requiresPassword, bulkBytesMax)
+      const result = parser.parse(
+        bytes,
+        start,
+        limit,
+        parse,
+        session.authenticated || !this.policy.requiresPassword,
+        bulkBytesMax,
+      )
       if (result === ParseResult.command) {
         if (!this.#dispatch(connection, parser.bytes, parser.offsets, parser.lengths, parser.argc)) {
           // It is read on for a while, because otherwise nobody would see it disconnect.
@@ -174,11 +188,21 @@ export class Dispatcher {
   }
 
   /** Returns false when the command must wait (CLIENT PAUSE); nothing has happened then. */
-  #dispatch(connection: Connection, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): boolean {
+  #dispatch(
+    connection: Connection,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+  ): boolean {
     const { session } = connection
     let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
     if (id < 0) {
-      this.#reject(connection, unknownCommand(textOf(bytes, offsets, lengths, 0), textsOf(bytes, offsets, lengths, argc)), -1)
+      this.#reject(
+        connection,
+        unknownCommand(textOf(bytes, offsets, lengths, 0), textsOf(bytes, offsets, lengths, argc)),
+        -1,
+      )
       return true
     }
     if (isContainer(id) && argc > 1) {
@@ -231,12 +255,20 @@ export class Dispatcher {
   /** As in Redis, a pause of writes holds them back even where they would only be queued, and EXEC only when it writes. */
   #isPaused(transaction: readonly CommandRequest[] | null, spec: CommandSpec, id: number): boolean {
     if (this.policy.pauseMode === 'all' || this.#pausable[id] !== 0) return true
-    return spec.name === 'exec' && transaction !== null && transaction.some((queued) => this.#pausable[idOf(queued.spec)] !== 0)
+    return (
+      spec.name === 'exec' &&
+      transaction !== null &&
+      transaction.some((queued) => this.#pausable[idOf(queued.spec)] !== 0)
+    )
   }
 
   #queue(
-    connection: Connection, spec: CommandSpec,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    connection: Connection,
+    spec: CommandSpec,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     const { session } = connection
     if (spec.flags.includes('no_multi')) {
@@ -265,8 +297,13 @@ export class Dispatcher {
   }
 
   #runMain(
-    connection: Connection, spec: CommandSpec, id: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    connection: Connection,
+    spec: CommandSpec,
+    id: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     this.commandsProcessed++
     const sequence = connection.issued
@@ -276,9 +313,15 @@ export class Dispatcher {
   }
 
   #callMain(
-    connection: Connection, spec: CommandSpec, id: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
-    sequence: number, answer: Answer | null,
+    connection: Connection,
+    spec: CommandSpec,
+    id: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+    sequence: number,
+    answer: Answer | null,
   ): void {
     const call = this.#call
     const writer = this.#writer
@@ -341,15 +384,26 @@ export class Dispatcher {
       at += argument.length
     })
     this.#callMain(
-      connection, request.spec, idOf(request.spec), joinBytes(request.argv), offsets, lengths, request.argv.length,
-      0, answer,
+      connection,
+      request.spec,
+      idOf(request.spec),
+      joinBytes(request.argv),
+      offsets,
+      lengths,
+      request.argv.length,
+      0,
+      answer,
     )
     if (!this.#deferred) answer(this.#writer.take())
   }
 
   #runSession(
-    connection: Connection, spec: CommandSpec,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    connection: Connection,
+    spec: CommandSpec,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     this.commandsProcessed++
     const sequence = connection.issued

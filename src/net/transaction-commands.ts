@@ -14,7 +14,12 @@ import type { Connection } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 import type { Session } from './session.js'
 
-type SessionCommand = (dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer) => void
+type SessionCommand = (
+  dispatcher: Dispatcher,
+  connection: Connection,
+  argv: readonly Uint8Array[],
+  answer: Answer,
+) => void
 
 const OK = asciiBytes('+OK\r\n')
 const NIL_ARRAY = asciiBytes('*-1\r\n')
@@ -112,6 +117,5 @@ export function unwatchOnShards(router: Router, session: Session): void {
   let part = 0
   for (const shard of shards) router.send(shard, target, part++, shardUnwatch, 0, 0, [NO_BYTES, name])
 }
-
 
 export const sessionCommands: Readonly<Record<string, SessionCommand>> = { multi, exec, discard, watch, unwatch }

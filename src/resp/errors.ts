@@ -52,7 +52,9 @@ export function unknownCommand(name: string, commandArguments: readonly string[]
     if (shown.length >= NAME_BYTES_SHOWN_MAX) break
     shown += `'${shownPart(argument, NAME_BYTES_SHOWN_MAX - shown.length)}' `
   }
-  return encodeError(`ERR unknown command '${shownPart(name, NAME_BYTES_SHOWN_MAX)}', with args beginning with: ${shown}`)
+  return encodeError(
+    `ERR unknown command '${shownPart(name, NAME_BYTES_SHOWN_MAX)}', with args beginning with: ${shown}`,
+  )
 }
 
 /** What Redis answers to a subcommand it does not know. `container` is the command's name as in the table. */
@@ -64,7 +66,9 @@ export function unknownSubcommand(container: string, subcommand: string): Uint8A
 /** What a command answers that tells its subcommands apart by itself, to one that it cannot place or whose arguments do not fit. */
 export function subcommandSyntax(container: string, subcommand: string): Uint8Array {
   const shown = shownPart(subcommand, NAME_BYTES_SHOWN_MAX)
-  return encodeError(`ERR unknown subcommand or wrong number of arguments for '${shown}'. Try ${container.toUpperCase()} HELP.`)
+  return encodeError(
+    `ERR unknown subcommand or wrong number of arguments for '${shown}'. Try ${container.toUpperCase()} HELP.`,
+  )
 }
 
 /** `fullName` is the table's name, with a bar before a subcommand: `config|get`. */
@@ -74,7 +78,10 @@ export function wrongArity(fullName: string): Uint8Array {
 
 /** What EXEC answers when it is refused for `reason`, an encoded error: the transaction is gone with it. */
 export function execDiscarded(reason: Uint8Array): Uint8Array {
-  const text = Buffer.from(reason).toString('latin1').replace(/^-(ERR )?/, '').trimEnd()
+  const text = Buffer.from(reason)
+    .toString('latin1')
+    .replace(/^-(ERR )?/, '')
+    .trimEnd()
   return encodeError(`EXECABORT Transaction discarded because of: ${text}`)
 }
 

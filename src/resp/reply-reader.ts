@@ -36,7 +36,8 @@ export function replyEnd(bytes: Uint8Array, offset: number): number {
     switch (type) {
       case 36: // $
       case 33: // !
-      case 61: { // =
+      case 61: {
+        // =
         const length = headerNumber(bytes, header)
         if (length >= 0) at += length + 2
         break

@@ -87,7 +87,12 @@ export class ReplyWriter {
   }
 
   #spill(bytesNeeded: number): void {
-    if (this.spilled && this.stream !== null && this.#openLengths === 0 && this.position - this.start >= SCRATCH_BYTES_STREAM) {
+    if (
+      this.spilled &&
+      this.stream !== null &&
+      this.#openLengths === 0 &&
+      this.position - this.start >= SCRATCH_BYTES_STREAM
+    ) {
       if (this.stream()) {
         this.start = 0
         this.position = 0

@@ -14,8 +14,10 @@
 import { joinBytes } from '../base/bytes.js'
 import { parseSafeInteger } from '../base/integer.js'
 import {
-  PROTO_ARGUMENTS_MAX, PROTO_INLINE_BYTES_MAX, PROTO_UNAUTHENTICATED_ARGUMENTS_MAX,
+  PROTO_ARGUMENTS_MAX,
+  PROTO_INLINE_BYTES_MAX,
   PROTO_UNAUTHENTICATED_ARGUMENT_BYTES_MAX,
+  PROTO_UNAUTHENTICATED_ARGUMENTS_MAX,
 } from '../base/limits.js'
 import { splitInline } from './inline.js'
 
@@ -147,7 +149,8 @@ export class RequestParser {
           }
           length = this.#number(bytes, position + 1, headerEnd)
           if (Number.isNaN(length) || length < 0 || length > bulkBytesMax) return this.#fail('invalid bulk length')
-          if (length > PROTO_UNAUTHENTICATED_ARGUMENT_BYTES_MAX && !authenticated) return this.#fail('unauthenticated bulk length')
+          if (length > PROTO_UNAUTHENTICATED_ARGUMENT_BYTES_MAX && !authenticated)
+            return this.#fail('unauthenticated bulk length')
           at = headerEnd + 2
         }
         position = at
@@ -170,7 +173,14 @@ export class RequestParser {
     return ParseResult.command
   }
 
-  #suspend(state: ParseState, start: number, position: number, remaining: number, argc: number, bulkLength: number): number {
+  #suspend(
+    state: ParseState,
+    start: number,
+    position: number,
+    remaining: number,
+    argc: number,
+    bulkLength: number,
+  ): number {
     state.remaining = remaining
     state.argc = argc
     state.position = position - start

@@ -3,12 +3,12 @@
  * Main thread.
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
-import { keysOf } from './request-keys.js'
 import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
-import { lookup } from '../commands/table.js'
 import type { CommandSpec } from '../commands/spec.js'
+import { lookup } from '../commands/table.js'
 import { bulkBody, headerNumber, isError, lineEnd } from '../resp/reply-reader.js'
 import type { Answer, CommandRequest } from './request.js'
+import { keysOf } from './request-keys.js'
 import type { Router } from './router.js'
 
 /** `owner` is the lock owner on whose behalf the command runs inside a transaction, 0 outside of one. */
@@ -38,7 +38,8 @@ function relocate(router: Router, request: CommandRequest, answer: Answer, outer
       const changed: { key: Uint8Array; database: number; image: Uint8Array | undefined }[] = []
       foreign.forEach(({ key, database }, i) => {
         const after = parts[lent + 1 + i * 2] as Uint8Array
-        if (!Buffer.from(after).equals(before[i] as Uint8Array)) changed.push({ key, database, image: bulkBody(after, 0) })
+        if (!Buffer.from(after).equals(before[i] as Uint8Array))
+          changed.push({ key, database, image: bulkBody(after, 0) })
       })
       const finish = (): void => {
         if (outerOwner === 0) router.unlock(owner, lock.shards)
@@ -58,7 +59,8 @@ function relocate(router: Router, request: CommandRequest, answer: Answer, outer
     let part = 0
     foreign.forEach(({ key, database }, i) => {
       const image = bulkBody(before[i] as Uint8Array, 0)
-      if (image !== undefined) router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
+      if (image !== undefined)
+        router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
     })
     router.send(home, returned, part++, request.spec, request.database, request.flags, request.argv, owner)
     for (const { key, database } of foreign) {

@@ -4,8 +4,9 @@
  * A gather has a fixed number of parts; a part's index travels as the frame's sequence. It ends, exactly once, when every
  * part is there.
  */
-import { copyOf, joinBytes } from '../base/bytes.js'
+
 import { assert } from '../base/assert.js'
+import { copyOf, joinBytes } from '../base/bytes.js'
 import { replyEnd } from '../resp/reply-reader.js'
 import { TARGET_GATHER } from '../ring/frames.js'
 
@@ -23,7 +24,12 @@ export class GatherTable {
 
   /** Opens a gather of `partCount` parts and returns its target. `done` gets copies that it may keep. */
   open(partCount: number, done: (parts: readonly Uint8Array[]) => void): number {
-    const gather: Gather = { parts: new Array(partCount).fill(undefined), chunks: new Map(), remaining: partCount, done }
+    const gather: Gather = {
+      parts: new Array(partCount).fill(undefined),
+      chunks: new Map(),
+      remaining: partCount,
+      done,
+    }
     const index = this.#free.pop() ?? this.#gathers.length
     this.#gathers[index] = gather
     return index | TARGET_GATHER

@@ -11,7 +11,11 @@ import { headerNumber, isError, lineEnd, replyEnd } from '../resp/reply-reader.j
  * @param parts encoded replies
  * @param shardOfKey for `array_by_key`: for each key in the command's order, the index in `parts` that answers it
  */
-export function mergeReplies(policy: MergePolicy, parts: readonly Uint8Array[], shardOfKey: readonly number[]): Uint8Array {
+export function mergeReplies(
+  policy: MergePolicy,
+  parts: readonly Uint8Array[],
+  shardOfKey: readonly number[],
+): Uint8Array {
   for (const part of parts) if (isError(part)) return part
   switch (policy) {
     case 'sum': {

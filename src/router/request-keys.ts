@@ -37,7 +37,12 @@ export function keysOf(request: CommandRequest, databases: number): readonly Req
 function copyDatabase(argv: readonly Uint8Array[], database: number, databases: number): number {
   let last = database
   for (let i = 3; i + 1 < argv.length; i++) {
-    if (Buffer.from(argv[i] as Uint8Array).toString('latin1').toLowerCase() !== 'db') continue
+    if (
+      Buffer.from(argv[i] as Uint8Array)
+        .toString('latin1')
+        .toLowerCase() !== 'db'
+    )
+      continue
     const named = Number(Buffer.from(argv[i + 1] as Uint8Array).toString('latin1'))
     if (Number.isInteger(named) && named >= 0 && named < databases) last = named
   }

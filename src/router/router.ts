@@ -13,13 +13,18 @@ import { copyOf, joinBytes } from '../base/bytes.js'
 import { keySlot } from '../base/crc16.js'
 import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
-import { idOf, keyPositions, specs } from '../commands/table.js'
 import type { CommandSpec } from '../commands/spec.js'
+import { idOf, keyPositions, specs } from '../commands/table.js'
 import { FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
-  FrameKind, REPLY_BYTES, REPLY_COUNT_MASK, REPLY_PADDING_SHIFT, RequestFlag, TARGET_GATHER,
+  FrameKind,
+  REPLY_BYTES,
+  REPLY_COUNT_MASK,
+  REPLY_PADDING_SHIFT,
+  RequestFlag,
+  TARGET_GATHER,
 } from '../ring/frames.js'
-import { coordinators, type Coordinator } from './coordinators.js'
+import { type Coordinator, coordinators } from './coordinators.js'
 import { GatherTable } from './gather.js'
 import { mergeReplies } from './merge.js'
 import type { Answer, CommandRequest } from './request.js'
@@ -123,8 +128,15 @@ export class Router {
    * Arguments are byte ranges of `bytes`, needed only until this returns.
    */
   route(
-    id: number, slot: number, sequence: number, database: number, flags: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    id: number,
+    slot: number,
+    sequence: number,
+    database: number,
+    flags: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     const firstKey = this.#firstKey[id] as number
     if (this.#kinds[id] === RouteKind.key && firstKey !== 0) {
@@ -137,20 +149,45 @@ export class Router {
   }
 
   #sendClient(
-    shard: number, id: number, slot: number, sequence: number, database: number, flags: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    shard: number,
+    id: number,
+    slot: number,
+    sequence: number,
+    database: number,
+    flags: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     const link = this.links[shard] as ShardLink
     link.outstanding++
     link.send(
-      FrameKind.command, slot, sequence, id | (database << 16), flags, 0, this.#gsnLow, this.#gsnHigh,
-      bytes, offsets, lengths, argc,
+      FrameKind.command,
+      slot,
+      sequence,
+      id | (database << 16),
+      flags,
+      0,
+      this.#gsnLow,
+      this.#gsnHigh,
+      bytes,
+      offsets,
+      lengths,
+      argc,
     )
   }
 
   #routeSlowly(
-    id: number, slot: number, sequence: number, database: number, flags: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    id: number,
+    slot: number,
+    sequence: number,
+    database: number,
+    flags: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     const spec = specs[id] as CommandSpec
     const shard = this.#onlyShard(spec, bytes, offsets, lengths, argc)
@@ -243,15 +280,31 @@ export class Router {
 
   /** Writes one request frame for a gather's part. `argv[0]` does not travel. */
   send(
-    shard: number, target: number, part: number, spec: CommandSpec, database: number, flags: number,
-    argv: readonly Uint8Array[], owner = this.actingOwner,
+    shard: number,
+    target: number,
+    part: number,
+    spec: CommandSpec,
+    database: number,
+    flags: number,
+    argv: readonly Uint8Array[],
+    owner = this.actingOwner,
   ): void {
     const packed = pack(argv)
     const link = this.links[shard] as ShardLink
     link.outstanding++
     link.send(
-      FrameKind.command, target, part, idOf(spec) | (database << 16), flags & ~RequestFlag.silent, owner,
-      this.#gsnLow, this.#gsnHigh, packed.bytes, packed.offsets, packed.lengths, argv.length,
+      FrameKind.command,
+      target,
+      part,
+      idOf(spec) | (database << 16),
+      flags & ~RequestFlag.silent,
+      owner,
+      this.#gsnLow,
+      this.#gsnHigh,
+      packed.bytes,
+      packed.offsets,
+      packed.lengths,
+      argv.length,
     )
   }
 
@@ -265,7 +318,12 @@ export class Router {
     if (this.#gsnLow === 0) this.#gsnHigh++
   }
 
-  #split(request: CommandRequest, merge: 'sum' | 'all_succeeded' | 'array_by_key' | 'concat', answer: Answer, owner: number): void {
+  #split(
+    request: CommandRequest,
+    merge: 'sum' | 'all_succeeded' | 'array_by_key' | 'concat',
+    answer: Answer,
+    owner: number,
+  ): void {
     const { argv, spec } = request
     const packed = pack(argv)
     const positions: number[] = []
@@ -308,8 +366,18 @@ export class Router {
       const link = this.links[shardOfPart[part] as number] as ShardLink
       link.outstanding++
       link.send(
-        FrameKind.command, target, part, idOf(spec) | (request.database << 16),
-        (request.flags & ~RequestFlag.silent) | (part === 0 ? 0 : RequestFlag.part), owner, this.#gsnLow, this.#gsnHigh, packed.bytes, this.#partOffsets, this.#partLengths, argc,
+        FrameKind.command,
+        target,
+        part,
+        idOf(spec) | (request.database << 16),
+        (request.flags & ~RequestFlag.silent) | (part === 0 ? 0 : RequestFlag.part),
+        owner,
+        this.#gsnLow,
+        this.#gsnHigh,
+        packed.bytes,
+        this.#partOffsets,
+        this.#partLengths,
+        argc,
       )
     }
   }
@@ -346,8 +414,18 @@ export class Router {
     const packed = pack(argv)
     const link = this.links[shard] as ShardLink
     link.send(
-      FrameKind.lock, 0, 0, 0, flags, owner, this.#gsnLow, this.#gsnHigh,
-      packed.bytes, packed.offsets, packed.lengths, argv.length,
+      FrameKind.lock,
+      0,
+      0,
+      0,
+      flags,
+      owner,
+      this.#gsnLow,
+      this.#gsnHigh,
+      packed.bytes,
+      packed.offsets,
+      packed.lengths,
+      argv.length,
     )
   }
 
@@ -363,9 +441,7 @@ export class Router {
     for (const shard of shards) {
       this.#lockOwnersOfShard[shard]!--
       const link = this.links[shard] as ShardLink
-      link.send(
-        FrameKind.unlock, 0, 0, 0, 0, owner, this.#gsnLow, this.#gsnHigh, NO_BYTES, NO_NUMBERS, NO_NUMBERS, 1,
-      )
+      link.send(FrameKind.unlock, 0, 0, 0, 0, owner, this.#gsnLow, this.#gsnHigh, NO_BYTES, NO_NUMBERS, NO_NUMBERS, 1)
     }
   }
 

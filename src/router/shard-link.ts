@@ -8,7 +8,7 @@
  * Invariant: while the backlog holds a frame, nothing is written past it.
  */
 import { copyBytes, copyToWords } from '../base/bytes.js'
-import { alignFrame, FRAME_KIND_SHIFT, RingConsumer, RingProducer, type RingMemory } from '../ring/byte-ring.js'
+import { alignFrame, FRAME_KIND_SHIFT, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
 import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
 
 /** A frame of a kind and nothing else. */
@@ -81,9 +81,18 @@ export class ShardLink {
    * `bytes` by `offsets` and `lengths`.
    */
   send(
-    kind: number, target: number, sequence: number, idAndDb: number, flags: number, owner: number,
-    gsnLow: number, gsnHigh: number,
-    bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number,
+    kind: number,
+    target: number,
+    sequence: number,
+    idAndDb: number,
+    flags: number,
+    owner: number,
+    gsnLow: number,
+    gsnHigh: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
   ): void {
     let length = REQUEST_BYTES
     for (let i = 1; i < argc; i++) length += 4 + (((lengths[i] as number) + 3) & ~3)
@@ -102,7 +111,8 @@ export class ShardLink {
     for (let i = 1; i < argc; i++) {
       const argumentLength = lengths[i] as number
       words[at >> 2] = argumentLength
-      if (argumentLength <= COPY_BY_WORDS_BYTES_MAX) copyToWords(bytes, offsets[i] as number, words, (at >> 2) + 1, argumentLength)
+      if (argumentLength <= COPY_BY_WORDS_BYTES_MAX)
+        copyToWords(bytes, offsets[i] as number, words, (at >> 2) + 1, argumentLength)
       else copyBytes(bytes, offsets[i] as number, target8, at + 4, argumentLength)
       at += 4 + ((argumentLength + 3) & ~3)
     }

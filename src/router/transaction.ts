@@ -10,10 +10,10 @@
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { shardBegin, shardUnwatch } from '../commands/internal.js'
-import { RequestFlag } from '../ring/frames.js'
 import { headerNumber } from '../resp/reply-reader.js'
-import { keysOf } from './request-keys.js'
+import { RequestFlag } from '../ring/frames.js'
 import type { Answer, CommandRequest } from './request.js'
+import { keysOf } from './request-keys.js'
 import type { Router } from './router.js'
 
 export interface Transaction {
@@ -100,9 +100,7 @@ function executeInOrder(
     const home = homes[i] as number
     if (home >= 0) {
       router.nextGsn()
-      router.send(
-        home, homeTarget, part++, command.spec, transaction.database(), command.flags | flags, command.argv,
-      )
+      router.send(home, homeTarget, part++, command.spec, transaction.database(), command.flags | flags, command.argv)
       return
     }
     const answerThis: Answer = (reply) => {

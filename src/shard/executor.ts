@@ -9,15 +9,15 @@
  */
 import type { Clock } from '../base/clock.js'
 import { loggedArguments } from '../base/slowlog.js'
-import { containerOf, fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { CommandStatistics } from '../commands/command-statistics.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { RingConsumer, RingProducer, FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, type RingMemory } from '../ring/byte-ring.js'
+import { containerOf, fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
 import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
 import { Keyspace } from '../store/keyspace.js'
-import { CommandStatistics } from '../commands/command-statistics.js'
-import { LockTable, lockName, type LockScope, type WaitingFrame } from './lock-table.js'
+import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { ReplySender } from './reply-sender.js'
 import { applyShardSetting, type ObservedThresholds } from './shard-settings.js'
 import { WatchTable } from './watch-table.js'
@@ -265,7 +265,10 @@ export class ShardExecutor implements ShardSelf {
     if (this.#timedAlone[id] !== 0 || this.#timesEach || sender.replyBytes > LONG_REPLY_BYTES) {
       const durationUs = this.#endRun()
       const { slowlogUs, latencyMonitorMs } = this.thresholds
-      if ((slowlogUs >= 0 && durationUs >= slowlogUs) || (latencyMonitorMs > 0 && durationUs >= latencyMonitorMs * 1000)) {
+      if (
+        (slowlogUs >= 0 && durationUs >= slowlogUs) ||
+        (latencyMonitorMs > 0 && durationUs >= latencyMonitorMs * 1000)
+      ) {
         this.#reportSlow(target, id, durationUs)
       }
     }

@@ -8,11 +8,10 @@
  * Invariant: while a frame is open, its header's place is reserved but not committed, and [payload, writer.start) holds
  * `#count` whole replies.
  */
-import {
-  FrameKind, REPLY_BYTES, REPLY_PADDING_SHIFT, RequestFlag,
-} from '../ring/frames.js'
-import { alignFrame, type RingProducer } from '../ring/byte-ring.js'
+
 import { ReplyWriter } from '../resp/reply-writer.js'
+import { alignFrame, type RingProducer } from '../ring/byte-ring.js'
+import { FrameKind, REPLY_BYTES, REPLY_PADDING_SHIFT, RequestFlag } from '../ring/frames.js'
 
 /** A frame is begun only where this much room is contiguous; most replies fit, and a wrap wastes no more than this. */
 const FRAME_BYTES_MIN = 2048
@@ -49,8 +48,11 @@ export class ReplySender {
     this.#silent = (flags & RequestFlag.silent) !== 0
     this.#sequence = sequence
     if (
-      this.#frame >= 0 && target === this.#target && sequence === ((this.#firstSequence + this.#count) | 0) &&
-      writer.position - this.#frame < GROUP_BYTES_MAX && writer.limit - writer.position >= 64
+      this.#frame >= 0 &&
+      target === this.#target &&
+      sequence === ((this.#firstSequence + this.#count) | 0) &&
+      writer.position - this.#frame < GROUP_BYTES_MAX &&
+      writer.limit - writer.position >= 64
     ) {
       writer.start = writer.position
     } else {
@@ -102,7 +104,8 @@ export class ReplySender {
   /** Commits the open frame with the whole replies in it. */
   #closeFrame(): void {
     if (this.#frame < 0) return
-    if (this.#count > 0) this.#commit(this.#frame, this.writer.position - this.#frame, this.#target, this.#firstSequence, this.#count)
+    if (this.#count > 0)
+      this.#commit(this.#frame, this.writer.position - this.#frame, this.#target, this.#firstSequence, this.#count)
     this.#frame = -1
   }
 

@@ -10,8 +10,8 @@
  */
 import { copyBytes } from '../base/bytes.js'
 import type { Arena } from './arena.js'
-import { BUCKET_BYTES } from './bucket.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
+import { BUCKET_BYTES } from './bucket.js'
 
 const BUCKET_UNITS_SHIFT = 3
 

@@ -7,7 +7,7 @@
  * Invariants: every block of the arena belongs to a key of one of these databases or to a table of them, so that the
  * arena may be reset when no key is left. A `Database` belongs to its index until `swapDatabases`.
  */
-import type { RequestView } from './record-store.js'
+
 import { assert } from '../base/assert.js'
 import { Prng } from '../base/prng.js'
 import { initialLfuClock, lfuMinutesAt, lruClockAt } from './access-clock.js'
@@ -15,6 +15,7 @@ import { ActiveExpiry } from './active-expiry.js'
 import { Arena } from './arena.js'
 import { ChainRebuild } from './chain-rebuild.js'
 import { Database } from './database.js'
+import type { RequestView } from './record-store.js'
 import { VALUE_TYPES_MAX } from './value-type.js'
 
 /** A load that swings by a chunk does so within this time; what stays empty for longer is given back. */

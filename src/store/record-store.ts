@@ -8,7 +8,7 @@
  * reference. The tables' found place is that of the record in hand. A call that fails for lack of memory
  * (`ArenaFullError`) has changed no record.
  */
-import { ValueType } from './value-type.js'
+
 import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
 import { GATHERED_WORDS, halfSipHash, halfSipHashAligned, halfSipHashOfWords } from '../base/half-siphash.js'
@@ -29,7 +29,7 @@ import {
 } from './record.js'
 import { RecordCursor } from './record-cursor.js'
 import { Table } from './table.js'
-import { NO_EXPIRY } from './value-type.js'
+import { NO_EXPIRY, ValueType } from './value-type.js'
 
 /** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
 const gathered = new Int32Array(GATHERED_WORDS)

@@ -1,6 +1,6 @@
 /** DEBUG against a running server at 1 and 4 shards; digests and samples beside a real Redis where there is one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
 import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
@@ -44,7 +44,9 @@ describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
     )
     expect(textOf(await client.call('DEBUG', 'OBJECT', 'text'))).toMatch(/ encoding:raw serializedlength:102 /)
     await client.call('SET', 'shared', '77')
-    expect(textOf(await client.call('DEBUG', 'OBJECT', 'shared'))).toMatch(/ refcount:2147483647 encoding:int serializedlength:2 /)
+    expect(textOf(await client.call('DEBUG', 'OBJECT', 'shared'))).toMatch(
+      / refcount:2147483647 encoding:int serializedlength:2 /,
+    )
     expect(await client.call('DEBUG', 'OBJECT', 'nothing')).toEqual({ error: 'ERR no such key' })
   })
 
@@ -161,7 +163,14 @@ describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
   })
 
   test('arguments that do not fit are refused as Redis does', async () => {
-    for (const argv of [['jmap'], ['Sleep'], ['object'], ['object', 'a', 'b'], ['digest', 'x'], ['replybuffer', 'x', '1']]) {
+    for (const argv of [
+      ['jmap'],
+      ['Sleep'],
+      ['object'],
+      ['object', 'a', 'b'],
+      ['digest', 'x'],
+      ['replybuffer', 'x', '1'],
+    ]) {
       expect(await client.call('DEBUG', ...argv)).toEqual(unknown(argv[0] as string))
     }
     expect(await client.call('DEBUG', 'QUICKLIST-PACKED-THRESHOLD', '5gb')).toEqual({
@@ -202,9 +211,19 @@ describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
         await callBoth('SELECT', database)
         for (let i = 0; i < 40; i++) {
           const key = Buffer.from([i, 0, 255, 13, 10])
-          await callBoth('SET', key, i % 3 === 0 ? String(i * 1234567) : `${i}\0`.repeat(i), ...(i % 4 === 0 ? ['EX', '1000'] : []))
+          await callBoth(
+            'SET',
+            key,
+            i % 3 === 0 ? String(i * 1234567) : `${i}\0`.repeat(i),
+            ...(i % 4 === 0 ? ['EX', '1000'] : []),
+          )
         }
-        const [ours, theirs] = await callBoth('DEBUG', 'DIGEST-VALUE', Buffer.from([0, 0, 255, 13, 10]), Buffer.from([1, 0, 255, 13, 10]))
+        const [ours, theirs] = await callBoth(
+          'DEBUG',
+          'DIGEST-VALUE',
+          Buffer.from([0, 0, 255, 13, 10]),
+          Buffer.from([1, 0, 255, 13, 10]),
+        )
         expect(ours).toEqual(theirs)
       }
       await callBoth('SELECT', '0')
@@ -214,13 +233,30 @@ describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
     })
 
     test.each(['2', '3'])('samples of RESP%s are equal, byte for byte', async (version) => {
-      const session = [await RespConnection.open(server.port), await RespConnection.open(oracle.client.options.path as string)] as const
+      const session = [
+        await RespConnection.open(server.port),
+        await RespConnection.open(oracle.client.options.path as string),
+      ] as const
       for (const connection of session) await connection.call('HELLO', version)
       // Attributes and pushes are not replies: what follows them is, and both stand in the raw bytes only.
-      const types = ['string', 'integer', 'bignum', 'null', 'array', 'set', 'map', 'verbatim', 'true', 'false', 'nothing']
+      const types = [
+        'string',
+        'integer',
+        'bignum',
+        'null',
+        'array',
+        'set',
+        'map',
+        'verbatim',
+        'true',
+        'false',
+        'nothing',
+      ]
       if (version === '2') types.push('attrib', 'push')
       for (const type of types) {
-        const [ours, theirs] = await Promise.all(session.map((connection) => connection.call('DEBUG', 'PROTOCOL', type)))
+        const [ours, theirs] = await Promise.all(
+          session.map((connection) => connection.call('DEBUG', 'PROTOCOL', type)),
+        )
         expect(ours, type).toEqual(theirs)
       }
       for (const connection of session) connection.close()

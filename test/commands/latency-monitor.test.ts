@@ -39,7 +39,13 @@ describe('series', () => {
     for (const ms of [20, 50, 30]) latency.record('command', ms)
     clock.second++
     latency.record('command', 10)
-    expect(latency.events().get('command')).toEqual({ samples: [[1700000000, 50], [1700000001, 10]], maxMs: 50 })
+    expect(latency.events().get('command')).toEqual({
+      samples: [
+        [1700000000, 50],
+        [1700000001, 10],
+      ],
+      maxMs: 50,
+    })
   })
 
   test('hold 160 samples, and the worst of all time', () => {
@@ -64,9 +70,16 @@ describe('series', () => {
   })
 
   test('are analysed as Redis does: whole milliseconds, deviation from the average', () => {
-    const samples = [[100, 10], [105, 21], [109, 60]] as const
+    const samples = [
+      [100, 10],
+      [105, 21],
+      [109, 60],
+    ] as const
     expect(analyseLatency({ samples, maxMs: 60 }, 110)).toEqual({
-      samples: 3, averageMs: 30, meanDeviationMs: 19, periodS: 10,
+      samples: 3,
+      averageMs: 30,
+      meanDeviationMs: 19,
+      periodS: 10,
     })
     expect(analyseLatency({ samples: [[110, 5]], maxMs: 5 }, 110).periodS).toBe(1)
   })
@@ -74,7 +87,12 @@ describe('series', () => {
 
 describe('graph', () => {
   test('draws one column a sample, with its age under it', () => {
-    const samples = [[0, 0], [86340, 4], [86385, 8], [86399, 12]] as const
+    const samples = [
+      [0, 0],
+      [86340, 4],
+      [86385, 8],
+      [86399, 12],
+    ] as const
     expect(latencyGraph('command', { samples, maxMs: 30 }, 86400)).toBe(
       [
         'command - high 12 ms, low 0 ms (all time high 30 ms)',
@@ -100,7 +118,17 @@ describe('graph', () => {
   })
 
   test('of equal samples is flat', () => {
-    const lines = latencyGraph('fork', { samples: [[1, 7], [2, 7]], maxMs: 7 }, 3).split('\n')
+    const lines = latencyGraph(
+      'fork',
+      {
+        samples: [
+          [1, 7],
+          [2, 7],
+        ],
+        maxMs: 7,
+      },
+      3,
+    ).split('\n')
     expect(lines.slice(2, 6)).toEqual(['  ', '  ', '  ', '__'])
   })
 })

@@ -27,7 +27,10 @@ describe.each(SHARD_COUNTS)('MEMORY at %i shards', (shards) => {
   })
 
   test('USAGE is a little more than the bytes of key and value', async () => {
-    for (const [key, length] of [['small', 10], ['large', 33000]] as const) {
+    for (const [key, length] of [
+      ['small', 10],
+      ['large', 33000],
+    ] as const) {
       await client.call('SET', key, 'x'.repeat(length))
       const usage = (await client.call('MEMORY', 'USAGE', key)) as number
       expect(usage).toBeGreaterThan(key.length + length)
@@ -59,7 +62,8 @@ describe.each(SHARD_COUNTS)('MEMORY at %i shards', (shards) => {
     const stats = fieldsOf(await client.call('MEMORY', 'STATS'))
     expect(stats.get('keys.count')).toBe(1001)
     for (const [name, value] of stats) {
-      if (!name.startsWith('db.')) expect(Number(value), name).toBeGreaterThanOrEqual(name.endsWith('.bytes') ? -1e12 : 0)
+      if (!name.startsWith('db.'))
+        expect(Number(value), name).toBeGreaterThanOrEqual(name.endsWith('.bytes') ? -1e12 : 0)
     }
     const number = (name: string): number => Number(stats.get(name))
     expect(number('total.allocated')).toBe(number('overhead.total') + number('dataset.bytes'))

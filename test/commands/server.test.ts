@@ -1,6 +1,6 @@
 /** Commands for the whole data set and the server, at 1 and 4 shards; errors beside a real Redis where there is one. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { hasRedis7, startRedisOracle, type RedisOracle } from '../base/redis-oracle.js'
+import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
 import { SHARD_COUNTS, startServer, type TestServer } from '../support/server.js'
 
@@ -69,7 +69,12 @@ describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
     client.write('FLUSHALL')
     client.write('SET', 'b', '1')
     client.write('DBSIZE')
-    expect([await client.read(), await client.read(), await client.read(), await client.read()]).toEqual([OK, OK, OK, 1])
+    expect([await client.read(), await client.read(), await client.read(), await client.read()]).toEqual([
+      OK,
+      OK,
+      OK,
+      1,
+    ])
   })
 
   test('SWAPDB exchanges two databases for every client', async () => {
@@ -86,7 +91,10 @@ describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
   })
 
   test.each(['FLUSHALL', 'FLUSHDB'])('%s breaks a watch only if the key was there', async (flush) => {
-    for (const [isThere, expected] of [[true, null], [false, []]] as const) {
+    for (const [isThere, expected] of [
+      [true, null],
+      [false, []],
+    ] as const) {
       if (isThere) await client.call('SET', 'watched', '1')
       else await client.call('DEL', 'watched')
       await client.call('WATCH', 'watched')
@@ -97,7 +105,11 @@ describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
   })
 
   test('SWAPDB breaks a watch if the key is in one of the two databases', async () => {
-    for (const [database, expected] of [['0', null], ['1', null], ['5', []]] as const) {
+    for (const [database, expected] of [
+      ['0', null],
+      ['1', null],
+      ['5', []],
+    ] as const) {
       await client.call('FLUSHALL')
       await client.call('SELECT', database)
       await client.call('SET', 'watched', '1')
@@ -122,19 +134,23 @@ describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
   })
 
   test('LASTSAVE is the start of the server before any save', async () => {
-    expect(Math.abs((await client.call('LASTSAVE')) as number * 1000 - Date.now())).toBeLessThan(120_000)
+    expect(Math.abs(((await client.call('LASTSAVE')) as number) * 1000 - Date.now())).toBeLessThan(120_000)
   })
 
   test('LOLWUT ends with the version, of whatever version it was asked for', async () => {
     for (const argv of [[], ['VERSION', '5'], ['version', '6', '20', '4'], ['30', '3']]) {
-      const lines = Buffer.from((await client.call('LOLWUT', ...argv)) as string, 'latin1').toString('utf8').split('\n')
+      const lines = Buffer.from((await client.call('LOLWUT', ...argv)) as string, 'latin1')
+        .toString('utf8')
+        .split('\n')
       expect(lines.at(-2)).toMatch(/Redis ver\. \d+\.\d+\.\d+$/)
       expect(lines.at(-1)).toBe('')
       const [columns, rows] = argv.length === 4 ? [20, 4] : argv.length === 2 && argv[0] === '30' ? [30, 3] : [66, 10]
       expect(lines).toHaveLength(rows + 2)
       for (const line of lines.slice(0, rows)) expect(line).toHaveLength(columns)
     }
-    expect(await client.call('LOLWUT', 'VERSION', 'x')).toEqual({ error: 'ERR value is not an integer or out of range' })
+    expect(await client.call('LOLWUT', 'VERSION', 'x')).toEqual({
+      error: 'ERR value is not an integer or out of range',
+    })
   })
 
   test('SHUTDOWN refuses options that contradict each other, and an abort of nothing', async () => {
@@ -185,10 +201,13 @@ describe.each(SHARD_COUNTS)('server commands at %i shards', (shards) => {
 })
 
 describe('SHUTDOWN', () => {
-  test.each([[[]], [['NOSAVE']], [['nosave', 'now', 'force']]])('%j ends the server and the connection', async (options) => {
-    const server = await startServer({ shards: 2 })
-    const client = await RespConnection.open(server.port)
-    expect(await client.call('SHUTDOWN', ...options)).toBe('closed')
-    await server.stop()
-  })
+  test.each([[[]], [['NOSAVE']], [['nosave', 'now', 'force']]])(
+    '%j ends the server and the connection',
+    async (options) => {
+      const server = await startServer({ shards: 2 })
+      const client = await RespConnection.open(server.port)
+      expect(await client.call('SHUTDOWN', ...options)).toBe('closed')
+      await server.stop()
+    },
+  )
 })

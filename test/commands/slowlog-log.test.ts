@@ -7,7 +7,10 @@ import { loggedArguments, Slowlog } from '../../src/base/slowlog.js'
 function laidOut(words: readonly string[]): [Uint8Array, number, Int32Array, Int32Array] {
   const lengths = Int32Array.from(words, (word) => word.length)
   let next = 0
-  const offsets = lengths.map((length) => (next += length) - length)
+  const offsets = lengths.map((length) => {
+    next += length
+    return next - length
+  })
   return [asciiBytes(words.join('')), words.length, offsets, lengths]
 }
 

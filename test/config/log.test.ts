@@ -73,7 +73,7 @@ test('JSON lines carry level, time and process', () => {
   log.notice({ shard: 1 }, 'text')
   const record = JSON.parse(lines()[0]!) as Record<string, unknown>
   expect(record).toMatchObject({ level: 'notice', pid: process.pid, msg: 'text', shard: 1 })
-  expect(new Date(record['time'] as string).getTime()).toBeGreaterThan(Date.now() - 60_000)
+  expect(new Date(record.time as string).getTime()).toBeGreaterThan(Date.now() - 60_000)
 })
 
 test('warnings of the configuration go to the log', () => {

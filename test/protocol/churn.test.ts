@@ -103,6 +103,40 @@ describe.each(SHARD_COUNTS)('clients that come and go at %i shards', (shards) =>
     await waitForClients(1)
   }, 30_000)
 
+  it('never get what was meant for a client whose descriptor they took', async () => {
+    // The descriptor of a client that has reset its connection is given to the next one within the same turn of the event
+    // loop, and the replies to the first come at the end of that turn. The main thread is put to sleep twice to have it so:
+    // in the first sleep the reset, the new client and the second sleep come, in the second one the shard finishes.
+    const text = 'ab'.repeat(2000)
+    expect(await ask('MSET', '{s}1', text, '{s}2', text.replaceAll('b', 'c'))).toBe('+OK\r\n')
+    const [first, second] = await Promise.all([server.raw(), server.raw()])
+    const victim = await Listener.open(server.port)
+    const slow = encodeRequest(['LCS', '{s}1', '{s}2', 'LEN'])
+    victim.socket.write(Buffer.concat([...new Array<Buffer>(12).fill(slow), encodeRequest(['GET', '{s}1'])]))
+    await delay(20)
+    first.send('DEBUG', 'SLEEP', '0.15')
+    await delay(40)
+    victim.socket.resetAndDestroy()
+    await delay(20)
+    const heir = new Promise<Socket>((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () => resolve(socket))
+    })
+    const socket = await heir
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+    })
+    await delay(20)
+    second.send('DEBUG', 'SLEEP', '1.5')
+    expect(await first.reply()).toBe('+OK\r\n')
+    expect(await second.reply()).toBe('+OK\r\n')
+    socket.write('PING\r\n')
+    await once(socket, 'data')
+    await delay(20)
+    expect(received.slice(0, 100)).toBe('+PONG\r\n')
+    for (const client of [socket, first.socket, second.socket]) client.destroy()
+  }, 10_000)
+
   it('may be killed in the middle of anything', async () => {
     const victims = await Promise.all(Array.from({ length: 6 }, () => Listener.open(server.port)))
     const steps = ['MULTI', 'SET a 1', 'WATCH a', 'GET a', 'MGET a b c d', 'RENAME a b', 'EXEC', 'DBSIZE', 'KEYS *', 'CLIENT LIST']

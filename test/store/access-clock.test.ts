@@ -8,7 +8,7 @@ import {
   touchedLfuClock,
 } from '../../src/store/access-clock.js'
 import { NO_EXPIRY } from '../../src/store/value-type.js'
-import { findText, makeKeyspace, peekText, setText, START_MS } from './keyspaces.js'
+import { findText, makeKeyspace, peekText, START_MS, setText } from './keyspaces.js'
 
 describe('LRU clocks', () => {
   test('are the lowest 24 bits of the time in seconds', () => {

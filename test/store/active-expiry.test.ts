@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Keyspace } from '../../src/store/keyspace.js'
 import { NO_EXPIRY } from '../../src/store/value-type.js'
-import { keyTextOf, makeKeyspace, peekText, setText, START_MS } from './keyspaces.js'
+import { keyTextOf, makeKeyspace, peekText, START_MS, setText } from './keyspaces.js'
 
 /** Every look at the clock finds this much later. */
 function tickingClock(stepUs: number): () => number {

@@ -44,8 +44,21 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
   const args = [
-    path.join(dist, 'src/cli.js'), ...(options.configFile === undefined ? [] : [options.configFile]), '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', '',
-    '--shards', String(options.shards ?? 1), '--enable-debug-command', 'yes', ...(options.args ?? []),
+    path.join(dist, 'src/cli.js'),
+    ...(options.configFile === undefined ? [] : [options.configFile]),
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    directory,
+    '--save',
+    '',
+    '--shards',
+    String(options.shards ?? 1),
+    '--enable-debug-command',
+    'yes',
+    ...(options.args ?? []),
   ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
@@ -67,7 +80,13 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     process: child,
     output: () => output,
     client(clientOptions = {}) {
-      const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: 0, retryStrategy: () => null, ...clientOptions })
+      const client = new Redis({
+        port,
+        host: '127.0.0.1',
+        maxRetriesPerRequest: 0,
+        retryStrategy: () => null,
+        ...clientOptions,
+      })
       client.on('error', () => {})
       clients.push(client)
       return client
@@ -127,7 +146,9 @@ export class RawClient {
 
   /** Sends a command as an array of bulk strings. */
   send(...argv: (string | number)[]): void {
-    this.write(argv.reduce<string>((text, word) => `${text}$${String(word).length}\r\n${word}\r\n`, `*${argv.length}\r\n`))
+    this.write(
+      argv.reduce<string>((text, word) => `${text}$${String(word).length}\r\n${word}\r\n`, `*${argv.length}\r\n`),
+    )
   }
 
   /** Takes exactly `length` bytes. */
