@@ -5,6 +5,7 @@
  * Runs on the main thread.
  */
 import { randomBytes } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
@@ -246,7 +247,8 @@ export class Server implements ServerServices {
 
   #checkMemory(): void {
     const limit = this.config.number('maxmemory')
-    const used = this.#threads.usedBytes() + process.memoryUsage().heapUsed
+    // Not process.memoryUsage(), which opens a file, and throws when no descriptor is left.
+    const used = this.#threads.usedBytes() + getHeapStatistics().used_heap_size
     if (used > this.peakMemoryBytes) this.peakMemoryBytes = used
     this.#policy.isOutOfMemory = limit > 0 && used > limit
   }

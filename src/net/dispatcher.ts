@@ -100,6 +100,7 @@ export class Dispatcher {
       else if (connection.queryBytes > PAUSED_QUERY_BYTES_MAX) connection.pauseReading()
       return
     }
+    connection.prepareInput()
     connection.queryBytesPeak = Math.max(connection.queryBytesPeak, length)
     connection.bytesInHand = length
     const end = this.#process(connection, bytes, 0, length)

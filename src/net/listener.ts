@@ -11,6 +11,10 @@ import { encodeError } from '../resp/errors.js'
 /** Redis reads 16 KiB at a time; with 64 KiB a deep pipeline costs a quarter of the system calls. */
 const READ_BYTES = 64 * 1024
 
+/** A refused client may keep its connection for this long, and no more of them than this at once: descriptors are few. */
+const REFUSED_MS_MAX = 1000
+const REFUSED_OPEN_MAX = 16
+
 /** All sockets read into this: the bytes are worked off, or copied, before the next read. */
 const readBuffer = new Uint8Array(READ_BYTES)
 
@@ -86,6 +90,7 @@ export class Listener {
   readonly #admit: Admission
   readonly #accept: (accepted: AcceptedSocket) => SocketHandlers
   readonly #warn: (message: string) => void
+  #refusedOpen = 0
 
   constructor(
     options: ListenerOptions,
@@ -154,11 +159,7 @@ export class Listener {
     const localAddress = isUnixSocket ? `${this.#options.unixSocket}:0` : endpoint(first.localAddress, first.localPort)
     const refusal = this.#admit(first.remoteAddress ?? '', isUnixSocket)
     if (refusal !== undefined) {
-      // Read on until the other side closes, so that what it has sent already does not turn the refusal into a reset.
-      first.end(encodeError(refusal))
-      first.resume()
-      first.on('error', () => first.destroy())
-      first.setTimeout(1000, () => first.destroy())
+      this.#refuse(first, refusal)
       return
     }
     // A server's sockets cannot be given a read buffer of ours, a socket made from a handle can (its documented
@@ -181,6 +182,22 @@ export class Listener {
     socket.on('error', () => socket.destroy())
     socket.on('end', ended)
     socket.resume()
+  }
+
+  /** Says why, and reads on for a while: what the other side has sent already would turn the refusal into a reset. */
+  #refuse(socket: net.Socket, refusal: string): void {
+    socket.on('error', () => socket.destroy())
+    socket.end(encodeError(refusal))
+    if (this.#refusedOpen >= REFUSED_OPEN_MAX) {
+      socket.destroy()
+      return
+    }
+    this.#refusedOpen++
+    socket.on('close', () => {
+      this.#refusedOpen--
+    })
+    socket.resume()
+    setTimeout(() => socket.destroy(), REFUSED_MS_MAX).unref()
   }
 
   /** Stops accepting, and removes the Unix socket that was made here. Connections stay. */

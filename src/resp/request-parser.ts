@@ -49,7 +49,7 @@ export class ParseState {
 
   /** Bytes of the argument in hand that must be there before parsing can go on; for sizing the buffer. */
   get bytesNeeded(): number {
-    return this.bulkLength >= 0 ? this.position + this.bulkLength + 2 : 0
+    return this.remaining > 0 && this.bulkLength >= 0 ? this.position + this.bulkLength + 2 : 0
   }
 }
 

@@ -30,23 +30,27 @@ export interface Transaction {
 
 const NO_BYTES = new Uint8Array(0)
 
-/** Runs the transaction; `answer` gets the array of replies, or `nilArray` when a watch was broken. */
-export function executeTransaction(router: Router, transaction: Transaction, answer: Answer): void {
+/**
+ * Runs the transaction; `answer` gets the array of replies, or `nilArray` when a watch was broken.
+ *
+ * @returns whether commands of the main thread are still to run. They may change the session (SELECT), so the client's next
+ * command must not be dispatched before `answer` is called.
+ */
+export function executeTransaction(router: Router, transaction: Transaction, answer: Answer): boolean {
   const { commands, watchedKeys } = transaction
   const homes = commands.map((command) => (runsOnMain(command) ? -1 : router.onlyShardOf(command)))
-  const hasDependent = commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
-  if (watchedKeys.length === 0) {
-    if (hasDependent) executeLocked(router, transaction, answer)
-    else executeInOrder(router, transaction, homes, -1, answer)
-    return
-  }
   const watchShards = new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))
-  const [shard] = watchShards
-  if (watchShards.size === 1 && homes.every((home) => home === shard) && !router.isLocked(shard as number)) {
-    executeInOrder(router, transaction, homes, shard as number, answer)
-  } else {
-    executeLocked(router, transaction, answer)
+  const [watchShard = -1] = watchShards
+  const needsLocks =
+    watchShard === -1
+      ? commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
+      : watchShards.size > 1 || homes.some((home) => home !== watchShard) || router.isLocked(watchShard)
+  if (!needsLocks) {
+    executeInOrder(router, transaction, homes, watchShard, answer)
+    return false
   }
+  executeLocked(router, transaction, answer)
+  return commands.some(runsOnMain)
 }
 
 function runsOnMain(command: CommandRequest): boolean {

@@ -38,8 +38,8 @@ export class SimulatedClient {
   /** Where the next SCAN goes on. */
   cursor = '0'
   issued = 0
-  /** Set while an EXEC runs that may change the session: the network side holds the client back until it is through. */
-  isHeld = false
+  /** The EXEC that may still change the session: the network side holds the client back until it is through. */
+  #heldBy: Asked | undefined
   readonly #server: SimulatedServer
   readonly #history: Asked[]
   readonly #waiting = new Map<number, Asked>()
@@ -49,6 +49,10 @@ export class SimulatedClient {
     this.slot = slot
     this.#server = server
     this.#history = history
+  }
+
+  get isHeld(): boolean {
+    return this.#heldBy !== undefined && this.#heldBy.reply === undefined
   }
 
   get owed(): number {
@@ -103,9 +107,7 @@ export class SimulatedClient {
     const sequence = this.#takeSequence(asked)
     const watchedKeys = this.watched
     this.watched = []
-    const holds = commands.some((argv) => argv[0] === 'select')
-    this.isHeld = holds
-    executeTransaction(
+    const mustWait = executeTransaction(
       this.#server.router,
       {
         connection: this.slot,
@@ -118,11 +120,9 @@ export class SimulatedClient {
         database: () => this.database,
         nilArray: asciiBytes(NIL_ARRAY),
       },
-      (reply) => {
-        if (holds) this.isHeld = false
-        this.#answered(sequence, textOf(reply))
-      },
+      (reply) => this.#answered(sequence, textOf(reply)),
     )
+    if (mustWait) this.#heldBy = asked
   }
 
   #request(argv: readonly string[]): CommandRequest {

@@ -27,6 +27,10 @@ export interface StartOptions {
   /** A configuration file; the options here win over it. */
   readonly configFile?: string
   readonly args?: readonly string[]
+  /** Environment variables beside those of the test. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** How many descriptors the process may have open (`ulimit -n`). */
+  readonly descriptorsMax?: number
 }
 
 /** Every command test runs at one shard and at several. */
@@ -60,7 +64,11 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     'yes',
     ...(options.args ?? []),
   ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const limit = options.descriptorsMax === undefined ? '' : `ulimit -n ${options.descriptorsMax}; `
+  const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', process.execPath, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.environment },
+  })
   let output = ''
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await new Promise<void>((resolve, reject) => {
