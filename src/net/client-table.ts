@@ -40,6 +40,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   /** Held back by CLIENT PAUSE. Nobody looks at them until it ends: in every turn, many would cost more than the traffic. */
   readonly #paused = new Set<Connection>()
   #turnQueued = false
+  /** Since the last turn the time has been looked at. */
+  #isTimeStamped = false
   #looks = 0
   #isSleepArmed = false
   readonly #bell: Bell
@@ -100,9 +102,13 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.router.publishEarly()
   }
 
-  /** Time stands still within a turn, so that everything that arrives together carries one time. */
+  /**
+   * Time stands still within a turn, so that everything that arrives together carries one time. Under load the next turn is
+   * always queued already, so that this cannot tell whether one has passed.
+   */
   #stampTime(): void {
-    if (this.#turnQueued) return
+    if (this.#isTimeStamped) return
+    this.#isTimeStamped = true
     this.#queueTurn()
     this.nowMs = this.#clock.nowMs()
     this.dispatcher.nowMs = this.nowMs
@@ -122,6 +128,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
 
   readonly #turn = (): void => {
     this.#turnQueued = false
+    this.#isTimeStamped = false
     const { router } = this
     router.publish()
     const frames = router.poll()

@@ -23,6 +23,9 @@ const NIL = asciiBytes('$-1\r\n')
  * Hop 1 locks every key and exports the foreign ones. Hop 2, on the home shard: imports them, runs the command as it is,
  * exports them again and removes them. Hop 3 gives each owner what has changed, and unlocks. Nobody sees the lent records:
  * their keys are locked at their owners, and whatever looks at a shard as a whole waits for its locks.
+ *
+ * A record that is afterwards what it was before is not given back, so a write that changed nothing of a foreign key breaks
+ * no WATCH on it; on one shard it does.
  */
 function relocate(router: Router, request: CommandRequest, answer: Answer, outerOwner: number): void {
   const keys = keysOf(request, router.databases)

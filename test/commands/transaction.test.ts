@@ -75,7 +75,15 @@ describe.each(SHARD_COUNTS)('transactions at %i shard(s)', (shards) => {
 
   it('runs commands that move data between shards, each seeing what came before', async () => {
     expect(
-      await exec(one, ['SET', A, 'v'], ['RENAME', A, B], ['GET', B], ['RENAMENX', B, C], ['COPY', C, D], ['APPEND', D, '!']),
+      await exec(
+        one,
+        ['SET', A, 'v'],
+        ['RENAME', A, B],
+        ['GET', B],
+        ['RENAMENX', B, C],
+        ['COPY', C, D],
+        ['APPEND', D, '!'],
+      ),
     ).toBe('*6 +OK +OK $1 v :1 :1 :2')
     expect(await exec(one, ['MSETNX', A, 1, B, 2], ['MSETNX', A, 3, C, 4], ['MGET', A, B, C, D])).toBe(
       '*3 :1 :0 *4 $1 1 $1 2 $1 v $2 v!',
@@ -108,7 +116,12 @@ describe.each(SHARD_COUNTS)('transactions at %i shard(s)', (shards) => {
       const replies = await ask(one, ['MULTI'], ['SET', B, 1], wrong, ['RENAME', A, C], ['EXEC'])
       expect(replies.at(-1)).toBe('-EXECABORT Transaction discarded because of previous errors.')
     }
-    expect(await ask(one, ['MULTI'], ['SET', B, 1], ['DISCARD'], ['EXISTS', A, B, C])).toEqual(['+OK', '+QUEUED', '+OK', ':1'])
+    expect(await ask(one, ['MULTI'], ['SET', B, 1], ['DISCARD'], ['EXISTS', A, B, C])).toEqual([
+      '+OK',
+      '+QUEUED',
+      '+OK',
+      ':1',
+    ])
   })
 
   it('fails when a watched key was written, on whatever shard', async () => {
@@ -149,7 +162,16 @@ describe.each(SHARD_COUNTS)('transactions at %i shard(s)', (shards) => {
 
   it('does not fail for what happens elsewhere, nor after UNWATCH and DISCARD', async () => {
     await ask(one, ['SET', A, 1], ['WATCH', A, B])
-    await ask(two, ['SELECT', 1], ['SET', A, 1], ['SELECT', 0], ['SET', C, 1], ['DEL', B], ['SWAPDB', 1, 2], ['SWAPDB', 0, 0])
+    await ask(
+      two,
+      ['SELECT', 1],
+      ['SET', A, 1],
+      ['SELECT', 0],
+      ['SET', C, 1],
+      ['DEL', B],
+      ['SWAPDB', 1, 2],
+      ['SWAPDB', 0, 0],
+    )
     expect(await exec(one, ['INCR', A])).toBe('*1 :2')
     await ask(one, ['WATCH', A], ['UNWATCH'])
     await ask(two, ['SET', A, 5])
@@ -208,37 +230,76 @@ describe.each(SHARD_COUNTS)('transactions at %i shard(s)', (shards) => {
       ['GET', A],
     )
     expect(replies.filter((reply) => reply !== '+QUEUED')).toEqual([
-      '+OK', '+OK', '+OK', '+OK', '*-1', '$1 1', '+OK', '+OK', '*2 +OK $1 1', '+OK', '+OK', '+OK', '+OK', '+OK',
-      '*1 *4 $1 1 $1 3 $-1 $-1', '+OK', '$-1',
+      '+OK',
+      '+OK',
+      '+OK',
+      '+OK',
+      '*-1',
+      '$1 1',
+      '+OK',
+      '+OK',
+      '*2 +OK $1 1',
+      '+OK',
+      '+OK',
+      '+OK',
+      '+OK',
+      '+OK',
+      '*1 *4 $1 1 $1 3 $-1 $-1',
+      '+OK',
+      '$-1',
     ])
   })
 
   it('knows the database of each command, before, in and after a transaction', async () => {
-    expect(await exec(one, ['SET', A, 0], ['SELECT', 3], ['SET', A, 3], ['COPY', A, B], ['SELECT', 0], ['GET', A])).toBe(
-      '*6 +OK +OK +OK :1 +OK $1 0',
-    )
+    expect(
+      await exec(one, ['SET', A, 0], ['SELECT', 3], ['SET', A, 3], ['COPY', A, B], ['SELECT', 0], ['GET', A]),
+    ).toBe('*6 +OK +OK +OK :1 +OK $1 0')
     expect(await ask(one, ['GET', B], ['SELECT', 3], ['GET', B])).toEqual(['$-1', '+OK', '$1 3'])
-    const replies = await ask(one, ['MULTI'], ['RENAME', B, C], ['PING'], ['GET', C], ['EXEC'], ['SELECT', 0], ['GET', C])
+    const replies = await ask(
+      one,
+      ['MULTI'],
+      ['RENAME', B, C],
+      ['PING'],
+      ['GET', C],
+      ['EXEC'],
+      ['SELECT', 0],
+      ['GET', C],
+    )
     expect(replies.slice(-3)).toEqual(['*3 +OK +PONG $1 3', '+OK', '$-1'])
   })
 
   it('copies and moves between databases', async () => {
     await ask(one, ['SET', A, 'a', 'PX', 100_000])
-    expect(await ask(one, ['COPY', A, B, 'DB', 5], ['COPY', A, B, 'DB', 5], ['COPY', A, B, 'DB', 4, 'DB', 5, 'REPLACE'])).toEqual([
-      ':1', ':0', ':1',
-    ])
-    expect(await ask(one, ['COPY', A, A], ['COPY', A, A, 'DB', 6], ['COPY', A, B, 'DB', 99], ['COPY', A, B, 'DB', 'x'])).toEqual([
-      '-ERR source and destination objects are the same', ':1', '-ERR DB index is out of range',
+    expect(
+      await ask(one, ['COPY', A, B, 'DB', 5], ['COPY', A, B, 'DB', 5], ['COPY', A, B, 'DB', 4, 'DB', 5, 'REPLACE']),
+    ).toEqual([':1', ':0', ':1'])
+    expect(
+      await ask(one, ['COPY', A, A], ['COPY', A, A, 'DB', 6], ['COPY', A, B, 'DB', 99], ['COPY', A, B, 'DB', 'x']),
+    ).toEqual([
+      '-ERR source and destination objects are the same',
+      ':1',
+      '-ERR DB index is out of range',
       '-ERR value is not an integer or out of range',
     ])
     expect(await ask(one, ['DBSIZE'], ['SELECT', 4], ['DBSIZE'], ['SELECT', 5], ['MGET', A, B])).toEqual([
-      ':1', '+OK', ':0', '+OK', '*2 $-1 $1 a',
+      ':1',
+      '+OK',
+      ':0',
+      '+OK',
+      '*2 $-1 $1 a',
     ])
     expect(Number((await ask(one, ['PTTL', B]))[0]?.slice(1))).toBeGreaterThan(50_000)
   })
 
   it('runs commands of the main thread under locks, also those that ask the shards', async () => {
-    const reply = await exec(one, ['MSET', A, 1, B, 2], ['RENAME', A, C], ['INFO', 'keyspace'], ['DBSIZE'], ['DEBUG', 'OBJECT', C])
+    const reply = await exec(
+      one,
+      ['MSET', A, 1, B, 2],
+      ['RENAME', A, C],
+      ['INFO', 'keyspace'],
+      ['DBSIZE'],
+      ['DEBUG', 'OBJECT', C],
+    )
     expect(reply).toMatch(/^\*5 \+OK \+OK \$\d+ # Keyspace.* :2 \+Value at:/)
     const pings = Array.from({ length: 20_000 }, () => ['PING'])
     expect(await exec(one, ['RENAME', C, A], ...pings)).toBe(`*20001 +OK${' +PONG'.repeat(20_000)}`)
@@ -281,7 +342,11 @@ describe.each(SHARD_COUNTS)('clients beside each other at %i shard(s)', (shards)
       const client = server.client()
       let looks = 0
       for (; !isOver; looks++) {
-        const [counts, values, size] = await Promise.all([client.exists(...names), client.mget(...names), client.dbsize()])
+        const [counts, values, size] = await Promise.all([
+          client.exists(...names),
+          client.mget(...names),
+          client.dbsize(),
+        ])
         expect(counts).toBe(tokens)
         expect(values.filter((value) => value !== null).sort()).toEqual([0, 1, 2, 3, 4].map((i) => `token ${i}`))
         expect(size).toBe(tokens)
@@ -302,7 +367,11 @@ describe.each(SHARD_COUNTS)('clients beside each other at %i shard(s)', (shards)
       for (let done = 0; done < 50; ) {
         await client.watch(A, D)
         const n = Number(await client.get(A))
-        const replies = await client.multi().set(A, n + 1).set(D, n + 1).exec()
+        const replies = await client
+          .multi()
+          .set(A, n + 1)
+          .set(D, n + 1)
+          .exec()
         if (replies !== null) done++
       }
     })

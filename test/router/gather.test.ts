@@ -80,10 +80,13 @@ describe('a gather', () => {
   })
 
   it('keeps many open at a time apart, however they are cut', () => {
-    const partsArbitrary = fc.array(fc.array(fc.string({ maxLength: 30, unit: 'binary-ascii' }), { minLength: 1, maxLength: 6 }), {
-      minLength: 1,
-      maxLength: 6,
-    })
+    const partsArbitrary = fc.array(
+      fc.array(fc.string({ maxLength: 30, unit: 'binary-ascii' }), { minLength: 1, maxLength: 6 }),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    )
     fc.assert(
       fc.property(partsArbitrary, fc.infiniteStream(fc.nat(1000)), (gatherings, randoms) => {
         const random = (bound: number): number => (randoms.next().value as number) % bound

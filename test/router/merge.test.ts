@@ -46,7 +46,8 @@ describe('merging', () => {
     )
     fc.assert(
       fc.property(keysArbitrary, (keys) => {
-        const encode = (value: string | null): string => (value === null ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`)
+        const encode = (value: string | null): string =>
+          value === null ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`
         const shards = [...new Set(keys.map(({ shard }) => shard))]
         const parts = shards.map((shard) => {
           const own = keys.filter((key) => key.shard === shard)

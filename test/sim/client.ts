@@ -61,7 +61,13 @@ export class SimulatedClient {
 
   #note(what: Asked['what'], commands: readonly (readonly string[])[], silent: boolean): Asked {
     const asked: Asked = {
-      what, client: this.slot, nowMs: this.#server.nowMs, database: this.database, commands, silent, reply: undefined,
+      what,
+      client: this.slot,
+      nowMs: this.#server.nowMs,
+      database: this.database,
+      commands,
+      silent,
+      reply: undefined,
     }
     this.#history.push(asked)
     return asked
@@ -96,7 +102,17 @@ export class SimulatedClient {
     const offsets = new Int32Array(argv.length)
     for (let i = 1; i < argv.length; i++) offsets[i] = (offsets[i - 1] as number) + (lengths[i - 1] as number)
     const flags = silent ? RequestFlag.silent : 0
-    this.#server.router.route(idOf(spec), this.slot, sequence, this.database, flags, bytes, offsets, lengths, argv.length)
+    this.#server.router.route(
+      idOf(spec),
+      this.slot,
+      sequence,
+      this.database,
+      flags,
+      bytes,
+      offsets,
+      lengths,
+      argv.length,
+    )
     // The connection's buffer is used for the next read.
     bytes.fill(0x21)
   }
@@ -126,7 +142,12 @@ export class SimulatedClient {
   }
 
   #request(argv: readonly string[]): CommandRequest {
-    return { spec: specOf(argv), argv: argv.map((text) => Buffer.from(text, 'latin1')), database: this.database, flags: 0 }
+    return {
+      spec: specOf(argv),
+      argv: argv.map((text) => Buffer.from(text, 'latin1')),
+      database: this.database,
+      flags: 0,
+    }
   }
 
   watch(keys: readonly string[]): void {

@@ -6,7 +6,7 @@
  */
 import { createRingMemory, FRAME_KIND_SHIFT, RingConsumer, type RingMemory } from '../../src/ring/byte-ring.js'
 import { FrameKind } from '../../src/ring/frames.js'
-import { Router, type ReplySink } from '../../src/router/router.js'
+import { type ReplySink, Router } from '../../src/router/router.js'
 import { ShardLink } from '../../src/router/shard-link.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
 
@@ -86,7 +86,8 @@ export class SimulatedServer {
     if (router.openGathers !== 0) found.push(`${router.openGathers} gathers are open`)
     if (router.isCongested) found.push('frames are backed up')
     this.shards.forEach(({ executor }, shard) => {
-      if (executor.locks.isActive) found.push(`shard ${shard} has locks, and ${executor.locks.waitingCount} frames that wait`)
+      if (executor.locks.isActive)
+        found.push(`shard ${shard} has locks, and ${executor.locks.waitingCount} frames that wait`)
       if (executor.watches.size !== 0) found.push(`shard ${shard} has ${executor.watches.size} watchers`)
       if (router.isLocked(shard)) found.push(`the router takes shard ${shard} for locked`)
     })
@@ -102,7 +103,9 @@ export class SimulatedServer {
           const expireAtMs = db.expireAtMs()
           if (expireAtMs < 0 || expireAtMs >= this.nowMs) {
             const key = Buffer.from(db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength)).toString('latin1')
-            const value = Buffer.from(db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength)).toString('latin1')
+            const value = Buffer.from(db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength)).toString(
+              'latin1',
+            )
             all[index]?.push(describeKey(shard, key, value, expireAtMs < 0 ? Number.POSITIVE_INFINITY : expireAtMs))
           }
           return true

@@ -136,7 +136,8 @@ class Run {
     for (const [place, asked] of this.#history.entries()) {
       const session = sessions[asked.client] as { database: number }
       model.advance(asked.nowMs)
-      if (session.database !== asked.database) return wrong(place, asked, `database ${session.database}, not ${asked.database}`)
+      if (session.database !== asked.database)
+        return wrong(place, asked, `database ${session.database}, not ${asked.database}`)
       const complaint = checkOne(model, asked, session, scans)
       if (complaint !== undefined) return wrong(place, asked, complaint)
     }
@@ -160,7 +161,10 @@ class Run {
 
 /** What is wrong with the reply to `asked`, after the model has done it. */
 function checkOne(
-  model: Model, asked: Asked, session: { database: number }, scans: Map<number, ModelScan>,
+  model: Model,
+  asked: Asked,
+  session: { database: number },
+  scans: Map<number, ModelScan>,
 ): string | undefined {
   const reply = asked.reply as string
   switch (asked.what) {
@@ -185,7 +189,9 @@ function checkOne(
       const argv = asked.commands[0] as readonly string[]
       const expectation = model.run(argv, session)
       if (asked.silent) return complaintAbout(reply, '')
-      return complaintAbout(reply, expectation) ?? (argv[0] === 'scan' ? followScan(model, asked, argv, scans) : undefined)
+      return (
+        complaintAbout(reply, expectation) ?? (argv[0] === 'scan' ? followScan(model, asked, argv, scans) : undefined)
+      )
     }
   }
 }
@@ -197,7 +203,10 @@ function complaintAbout(reply: string, expectation: Expectation): string | undef
 
 /** A SCAN must return every key that was there from its first call to its last. */
 function followScan(
-  model: Model, { client, database, reply }: Asked, argv: readonly string[], scans: Map<number, ModelScan>,
+  model: Model,
+  { client, database, reply }: Asked,
+  argv: readonly string[],
+  scans: Map<number, ModelScan>,
 ): string | undefined {
   if (argv[1] === '0') {
     const begun = { database, missing: new Set(model.databases[database]?.keys() ?? []) }

@@ -65,12 +65,12 @@ export function expanded(argv: readonly string[]): readonly string[] {
 }
 
 /** Everybody asks and hardly anybody works. */
-const FLOOD_WEIGHTS = [40, 4, 1, 1, 0]
+const FLOOD_WEIGHTS = [40, 4, 1, 1, 0, 1]
 
 class Workload {
   readonly #random: Prng
   readonly #profile: Profile
-  /** How likely asking, publishing, draining, polling and whole turns are; drawn anew from time to time. */
+  /** How likely asking, publishing, draining, polling, whole turns and the clock are; drawn anew from time to time. */
   #weights: readonly number[] = []
 
   constructor(profile: Profile) {
@@ -89,7 +89,7 @@ class Workload {
 
   #drawWeights(): void {
     if (this.#profile.isFlood && this.#oneIn(2)) this.#weights = FLOOD_WEIGHTS
-    else this.#weights = Array.from({ length: 5 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20)))
+    else this.#weights = [...Array.from({ length: 5 }, () => (this.#oneIn(3) ? 1 : 1 + this.#below(20))), 1]
   }
 
   #below(bound: number): number {
@@ -105,16 +105,34 @@ class Workload {
   }
 
   #step(): Step {
-    const [asks, publishes, drains, polls, turns] = this.#weights as [number, number, number, number, number]
-    let n = this.#below(asks + publishes + drains + polls + turns + 1)
-    if ((n -= asks) < 0) return this.#ask()
-    if ((n -= publishes) < 0) return { do: 'publish' }
-    if ((n -= drains) < 0) {
-      return { do: 'drain', shard: this.#below(this.#profile.shards), frames: 1 + this.#below(this.#oneIn(3) ? 50 : 3) }
+    switch (this.#weighted()) {
+      case 0:
+        return this.#ask()
+      case 1:
+        return { do: 'publish' }
+      case 2:
+        return {
+          do: 'drain',
+          shard: this.#below(this.#profile.shards),
+          frames: 1 + this.#below(this.#oneIn(3) ? 50 : 3),
+        }
+      case 3:
+        return { do: 'poll' }
+      case 4:
+        return { do: 'turn' }
+      default:
+        return { do: 'clock', ms: this.#oneIn(4) ? this.#below(2000) : this.#below(20) }
     }
-    if ((n -= polls) < 0) return { do: 'poll' }
-    if ((n -= turns) < 0) return { do: 'turn' }
-    return { do: 'clock', ms: this.#oneIn(4) ? this.#below(2000) : this.#below(20) }
+  }
+
+  /** The index of a weight, chosen in proportion to the weights. */
+  #weighted(): number {
+    const weights = this.#weights
+    let left = this.#below(weights.reduce((sum, weight) => sum + weight, 0))
+    for (let i = 0; ; i++) {
+      left -= weights[i] as number
+      if (left < 0) return i
+    }
   }
 
   #ask(): Step {
@@ -127,7 +145,9 @@ class Workload {
       return { do: 'exec', client, commands }
     }
     const argv = this.#command(false)
-    return this.#oneIn(20) && argv[0] !== 'scan' ? { do: 'issue', client, argv, silent: true } : { do: 'issue', client, argv }
+    return this.#oneIn(20) && argv[0] !== 'scan'
+      ? { do: 'issue', client, argv, silent: true }
+      : { do: 'issue', client, argv }
   }
 
   #key(): string {
@@ -207,7 +227,14 @@ class Workload {
       case 3:
         return ['pttl', key]
       case 4:
-        return ['msetex', '2', ...this.#pairs(2), ...this.#pick([[], ['NX'], ['XX']]), 'PX', String(1 + this.#below(30))]
+        return [
+          'msetex',
+          '2',
+          ...this.#pairs(2),
+          ...this.#pick([[], ['NX'], ['XX']]),
+          'PX',
+          String(1 + this.#below(30)),
+        ]
       default:
         return ['set', key, this.#value(), 'PX', String(1 + this.#below(30))]
     }

@@ -1,0 +1,102 @@
+/**
+ * Shardkeep and a real Redis 7.0 with the same clients: each exchange goes to both at the same time, and the next one
+ * begins when both have answered.
+ *
+ * Only used by tests. Invariant: after `reset` both have no keys, no watches, and clients as new. Keys past their time go
+ * only when they are looked up, so that it does not depend on the clock what DBSIZE counts.
+ */
+import { type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
+import { startServer, type TestServer } from '../support/server.js'
+import { ReplyConnection } from './reply-connection.js'
+import type { Argv, ClientIndex } from './step.js'
+
+/** The third client, which is never inside a transaction. */
+export const CONTROL = 2
+
+const CLIENTS = 3
+
+/** Replies to the same commands, in their order. */
+export interface Replies {
+  readonly ours: readonly Buffer[]
+  readonly redis: readonly Buffer[]
+}
+
+export class ServerPair {
+  readonly shards: number
+  readonly #oracle: RedisOracle
+  #server: TestServer
+  #ours: ReplyConnection[] = []
+  #redis: ReplyConnection[] = []
+
+  private constructor(shards: number, oracle: RedisOracle, server: TestServer) {
+    this.shards = shards
+    this.#oracle = oracle
+    this.#server = server
+  }
+
+  static async start(shards: number): Promise<ServerPair> {
+    const oracle = await startRedisOracle('--enable-debug-command', 'yes')
+    return new ServerPair(shards, oracle, await startServer({ shards }))
+  }
+
+  async stop(): Promise<void> {
+    this.#disconnect()
+    await this.#server.stop()
+    await this.#oracle.stop()
+  }
+
+  /** What Shardkeep has printed, for when it ended. */
+  output(): string {
+    return this.#server.output()
+  }
+
+  #disconnect(): void {
+    for (const connection of [...this.#ours, ...this.#redis]) connection.close()
+    this.#ours = []
+    this.#redis = []
+  }
+
+  /** Empties both servers and connects anew. A server of ours that ended, or does not answer, is started again. */
+  async reset(): Promise<void> {
+    this.#disconnect()
+    try {
+      await this.#connect()
+    } catch {
+      this.#disconnect()
+      this.#server.process.kill('SIGKILL')
+      await this.#server.stop()
+      this.#server = await startServer({ shards: this.shards })
+      await this.#connect()
+    }
+  }
+
+  async #connect(): Promise<void> {
+    for (let i = 0; i < CLIENTS; i++) {
+      this.#ours.push(await ReplyConnection.open(this.#server.port))
+      this.#redis.push(await ReplyConnection.open(this.#oracle.client.options.path as string))
+    }
+    const commands = ['FLUSHALL', 'DEBUG SET-ACTIVE-EXPIRE 0'].map((line) => line.split(' ').map((word) => Buffer.from(word)))
+    const { ours, redis } = await this.exchange(CONTROL, commands)
+    for (const reply of [...ours, ...redis]) {
+      if (reply.toString() !== '+OK\r\n') throw new Error(`cannot begin: ${reply.toString('latin1')}`)
+    }
+  }
+
+  /** @throws NoReplyError */
+  async exchange(client: ClientIndex | typeof CONTROL, commands: readonly Argv[]): Promise<Replies> {
+    const [ours, redis] = await Promise.all([
+      (this.#ours[client] as ReplyConnection).exchange(commands),
+      (this.#redis[client] as ReplyConnection).exchange(commands),
+    ])
+    return { ours, redis }
+  }
+
+  /** Sends different commands to the two. @throws NoReplyError */
+  async exchangeEach(client: ClientIndex, ours: Argv, redis: Argv): Promise<{ ours: Buffer; redis: Buffer }> {
+    const replies = await Promise.all([
+      (this.#ours[client] as ReplyConnection).exchange([ours]),
+      (this.#redis[client] as ReplyConnection).exchange([redis]),
+    ])
+    return { ours: replies[0][0] as Buffer, redis: replies[1][0] as Buffer }
+  }
+}
