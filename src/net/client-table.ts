@@ -262,7 +262,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#stampTime()
     for (const connection of all) {
       if (connection.isClosed) continue
-      if (connection.owed > connection.owedMax >> 2 || connection.outputBytes > this.pauseOutputBytes) {
+      const { isHeld } = connection.session
+      if (isHeld || connection.owed > connection.owedMax >> 2 || connection.outputBytes > this.pauseOutputBytes) {
         this.#stalled.add(connection)
         continue
       }

@@ -5,7 +5,7 @@
  * Runs on the main thread, in the callback that a socket's bytes arrive in. The order of the checks is Redis's
  * (`processCommand`), because clients see which error comes first.
  */
-import { copyOf, joinBytes } from '../base/bytes.js'
+import { asciiBytes, copyOf, joinBytes } from '../base/bytes.js'
 import { loggedArguments } from '../base/slowlog.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
 import { type DeferredReply, MainCall } from '../commands/main-call.js'
@@ -25,6 +25,11 @@ import { sessionCommands } from './transaction-commands.js'
 const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 
 const CommandKind = { shard: 0, main: 1, session: 2, container: 3 } as const
+
+const OK = asciiBytes('+OK\r\n')
+
+/** What a client can have done at once after MULTI; everything else is queued, UNWATCH too. */
+const NEVER_QUEUED: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
 
 /** What the dispatcher must know of the server's state; the wiring keeps it up to date. */
 export interface DispatchPolicy {
@@ -60,6 +65,7 @@ export class Dispatcher {
   readonly #denyOom: Uint8Array
   readonly #noAuth: Uint8Array
   readonly #pausable: Uint8Array
+  readonly #queueable: Uint8Array
   readonly #monotonicUs: () => number
   nowMs = 0
   #connection!: Connection
@@ -85,6 +91,8 @@ export class Dispatcher {
       if (sessionCommands[spec.name] !== undefined && spec.group === 'transactions') return CommandKind.session
       return spec.main === undefined ? CommandKind.shard : CommandKind.main
     })
+    // By the full name: SLOWLOG RESET is queued.
+    this.#queueable = Uint8Array.from(specs, (spec) => (NEVER_QUEUED.has(fullNameOf(spec)) ? 0 : 1))
     this.#denyOom = flagTable('denyoom')
     this.#noAuth = flagTable('no_auth')
     const write = flagTable('write')
@@ -122,7 +130,7 @@ export class Dispatcher {
     let start = from
     while (start < limit) {
       if (connection.isClosing || connection.isClosed) return limit
-      if (connection.owed >= connection.owedMax) {
+      if (session.isHeld || connection.owed >= connection.owedMax) {
         connection.isStalled = true
         connection.pauseReading()
         this.#events.stalled(connection)
@@ -234,7 +242,7 @@ export class Dispatcher {
     if (session.replyMode === 'skip-next') session.replyMode = 'skip'
     session.commandsTotal++
     session.lastCommandId = id
-    if (session.transaction !== null && kind !== CommandKind.session && spec.name !== 'quit' && spec.name !== 'reset') {
+    if (session.transaction !== null && this.#queueable[id] !== 0) {
       this.#queue(connection, spec, bytes, offsets, lengths, argc)
     } else if (kind === CommandKind.shard) {
       this.commandsProcessed++
@@ -376,6 +384,14 @@ export class Dispatcher {
 
   /** Runs a queued command of the main thread inside EXEC. */
   runQueued(connection: Connection, request: CommandRequest, answer: Answer): void {
+    const id = idOf(request.spec)
+    if (this.#kinds[id] === CommandKind.session) {
+      // UNWATCH, the only one that is queued. EXEC has forgotten the watches of its client already, and those that came
+      // after EXEC are none of its business.
+      this.statistics.record(id, 0)
+      answer(OK)
+      return
+    }
     const offsets = new Int32Array(request.argv.length)
     const lengths = new Int32Array(request.argv.length)
     let at = 0
@@ -387,7 +403,7 @@ export class Dispatcher {
     this.#callMain(
       connection,
       request.spec,
-      idOf(request.spec),
+      id,
       joinBytes(request.argv),
       offsets,
       lengths,

@@ -29,6 +29,8 @@ export class Session implements SessionView {
   watched: Uint8Array[] = []
   /** EXEC has begun and not answered yet. */
   isExecuting = false
+  /** EXEC still has commands of the main thread to run, which may change this session: nothing is dispatched before. */
+  isHeld = false
 
   /** The id of the command dispatched last, -1 before any. */
   lastCommandId = -1

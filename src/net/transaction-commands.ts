@@ -69,7 +69,8 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
   session.watched = []
   dispatcher.commandsProcessed += commands.length
   session.isExecuting = true
-  executeTransaction(
+  let isAnswered = false
+  const mustHold = executeTransaction(
     dispatcher.router,
     {
       connection: connection.slot,
@@ -80,10 +81,13 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
       nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,
     },
     (reply) => {
+      isAnswered = true
       session.isExecuting = false
+      session.isHeld = false
       answer(reply)
     },
   )
+  session.isHeld = mustHold && !isAnswered
 }
 
 function watch(dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer): void {

@@ -156,7 +156,8 @@ export class ReplyWriter {
   lastError: Uint8Array | null = null
 
   errorText(text: string): void {
-    this.error(encodeError(text))
+    // As in Redis: line breaks at the end, which a client's own words may bring, do not become spaces.
+    this.error(encodeError(text.replace(/[\r\n]+$/, '')))
   }
 
   /** A simple string (`+text`). */

@@ -53,8 +53,9 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   return commands.some(runsOnMain)
 }
 
+/** UNWATCH, which has no route, is the session's. */
 function runsOnMain(command: CommandRequest): boolean {
-  return command.spec.route?.on === 'main'
+  return (command.spec.route?.on ?? 'main') === 'main'
 }
 
 function joinReplies(replies: readonly Uint8Array[]): Uint8Array {

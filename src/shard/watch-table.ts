@@ -2,7 +2,8 @@
  * WATCH on one shard: which connections watch which keys, and whose watch was broken.
  *
  * Runs in a shard worker. Follows Redis: a watch breaks when the key is modified, deleted, or expires although it was
- * alive when WATCH came; a key that was expired already and is removed only now does not break it.
+ * alive when WATCH came; a key that was expired already and is removed only now does not break it. Nothing here removes
+ * an expired key.
  */
 import { latin1Of } from '../base/bytes.js'
 import type { Database } from '../store/database.js'
@@ -46,7 +47,7 @@ export class WatchTable {
     }
     const name = watchName(database, key, 0, key.length)
     if (watcher.watches.has(name)) return
-    const wasAbsent = !this.#keyspace.database(database).peek(key, 0, key.length)
+    const wasAbsent = !this.#keyspace.database(database).has(key, 0, key.length)
     watcher.watches.set(name, { database, key, wasAbsent })
     const watchers = this.#watchersByKey.get(name)
     if (watchers === undefined) this.#watchersByKey.set(name, new Set([connection]))
@@ -77,7 +78,7 @@ export class WatchTable {
     if (watcher.broken) return true
     for (const watch of watcher.watches.values()) {
       if (watch.wasAbsent) continue
-      if (!this.#keyspace.database(watch.database).peek(watch.key, 0, watch.key.length)) return true
+      if (!this.#keyspace.database(watch.database).has(watch.key, 0, watch.key.length)) return true
     }
     return false
   }
@@ -88,8 +89,8 @@ export class WatchTable {
     for (const watcher of this.#byConnection.values()) {
       for (const watch of watcher.watches.values()) {
         if (watch.database !== a && watch.database !== b) continue
-        const isThere = this.#keyspace.database(a).peek(watch.key, 0, watch.key.length)
-        if (isThere || this.#keyspace.database(b).peek(watch.key, 0, watch.key.length)) watcher.broken = true
+        const isThere = this.#keyspace.database(a).has(watch.key, 0, watch.key.length)
+        if (isThere || this.#keyspace.database(b).has(watch.key, 0, watch.key.length)) watcher.broken = true
       }
     }
   }
@@ -104,7 +105,7 @@ export class WatchTable {
   readonly #cleared = (db: Database): void => {
     for (const watcher of this.#byConnection.values()) {
       for (const watch of watcher.watches.values()) {
-        if (watch.database === db.index && db.peek(watch.key, 0, watch.key.length)) watcher.broken = true
+        if (watch.database === db.index && db.has(watch.key, 0, watch.key.length)) watcher.broken = true
       }
     }
   }

@@ -84,6 +84,14 @@ export class Database extends RecordStore {
     return this.lookup(buffer, offset, length)
   }
 
+  /** Whether a key is there and not past its time. Leaves no trace at all: a key past its time stays where it is. */
+  has(buffer: Uint8Array, offset: number, length: number): boolean {
+    const ref = this.findRecord(this.hash(buffer, offset, length), buffer, offset, length)
+    if (ref === NO_REF) return false
+    this.load(ref)
+    return !this.isExpired()
+  }
+
   /** Seconds since the key was used, of its LRU clock. */
   idleSeconds(): number {
     return idleSecondsOf(this.accessClock, this.keyspace.lruClock)

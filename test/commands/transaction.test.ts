@@ -358,6 +358,28 @@ describe.each(SHARD_COUNTS)('clients beside each other at %i shard(s)', (shards)
     for (const looks of await Promise.all(watchers)) expect(looks).toBeGreaterThan(0)
   })
 
+  it('let SELECT inside a transaction hold for what the client has sent behind it', async () => {
+    const client = await server.raw()
+    client.write(
+      encoded(
+        ['FLUSHALL'],
+        ['SET', A, 1],
+        ['MULTI'],
+        ['RENAME', A, D],
+        ['SELECT', 3],
+        ['EXEC'],
+        ['SET', 'where', 'here'],
+        ['DBSIZE'],
+      ),
+    )
+    const replies: string[] = []
+    for (let i = 0; i < 8; i++) replies.push(await client.reply())
+    expect(replies.slice(5)).toEqual(['*2\r\n+OK\r\n+OK\r\n', '+OK\r\n', ':1\r\n'])
+    client.write(encoded(['SELECT', 0], ['EXISTS', 'where']))
+    await client.reply()
+    expect(await client.reply()).toBe(':0\r\n')
+  })
+
   it('lose no update under WATCH, and see both shards of one transaction together', async () => {
     const admin = server.client()
     await admin.mset(A, 0, D, 0)

@@ -48,10 +48,13 @@ export class ReplyConnection {
   /** Connects to a port of this machine, or to a socket file. */
   static open(target: number | string): Promise<ReplyConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect(typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target }, () => {
-        socket.off('error', reject)
-        resolve(new ReplyConnection(socket))
-      })
+      const socket = connect(
+        typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target },
+        () => {
+          socket.off('error', reject)
+          resolve(new ReplyConnection(socket))
+        },
+      )
       socket.once('error', reject)
     })
   }

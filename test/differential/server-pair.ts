@@ -75,7 +75,9 @@ export class ServerPair {
       this.#ours.push(await ReplyConnection.open(this.#server.port))
       this.#redis.push(await ReplyConnection.open(this.#oracle.client.options.path as string))
     }
-    const commands = ['FLUSHALL', 'DEBUG SET-ACTIVE-EXPIRE 0'].map((line) => line.split(' ').map((word) => Buffer.from(word)))
+    const commands = ['FLUSHALL', 'DEBUG SET-ACTIVE-EXPIRE 0'].map((line) =>
+      line.split(' ').map((word) => Buffer.from(word)),
+    )
     const { ours, redis } = await this.exchange(CONTROL, commands)
     for (const reply of [...ours, ...redis]) {
       if (reply.toString() !== '+OK\r\n') throw new Error(`cannot begin: ${reply.toString('latin1')}`)

@@ -80,7 +80,7 @@ describe.each(SHARD_COUNTS)('clients that come and go at %i shards', (shards) =>
     for (let generation = 0; generation < GENERATIONS; generation++) {
       // These are owed hundreds of replies each, over all shards, when they go: half are killed, half vanish.
       const doomed = await Promise.all(Array.from({ length: 8 }, () => Listener.open(server.port)))
-      doomed.forEach(({ socket }, i) => socket.write(ownRequests(`doomed ${generation}/${i}`, COUNT)))
+      for (const [i, { socket }] of doomed.entries()) socket.write(ownRequests(`doomed ${generation}/${i}`, COUNT))
       await delay(generation % 4)
       const addresses = doomed.map(({ socket }) => `127.0.0.1:${socket.localPort}`)
       doomed.forEach(({ socket }, i) => {
@@ -139,7 +139,18 @@ describe.each(SHARD_COUNTS)('clients that come and go at %i shards', (shards) =>
 
   it('may be killed in the middle of anything', async () => {
     const victims = await Promise.all(Array.from({ length: 6 }, () => Listener.open(server.port)))
-    const steps = ['MULTI', 'SET a 1', 'WATCH a', 'GET a', 'MGET a b c d', 'RENAME a b', 'EXEC', 'DBSIZE', 'KEYS *', 'CLIENT LIST']
+    const steps = [
+      'MULTI',
+      'SET a 1',
+      'WATCH a',
+      'GET a',
+      'MGET a b c d',
+      'RENAME a b',
+      'EXEC',
+      'DBSIZE',
+      'KEYS *',
+      'CLIENT LIST',
+    ]
     let isOver = false
     const traffic = victims.map(async ({ socket }, i) => {
       for (let n = i; !isOver && !socket.destroyed; n++) {
@@ -156,7 +167,9 @@ describe.each(SHARD_COUNTS)('clients that come and go at %i shards', (shards) =>
     await Promise.all(traffic)
     await Promise.all(victims.map(({ closed }) => closed))
     await waitForClients(1)
-    expect((await exchange(server.port, ownRequests('after', 50))).toString('latin1')).toBe(expectedReplies('after', 50))
+    expect((await exchange(server.port, ownRequests('after', 50))).toString('latin1')).toBe(
+      expectedReplies('after', 50),
+    )
   }, 15_000)
 
   it('may kill themselves, and get their own reply first', async () => {

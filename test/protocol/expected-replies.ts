@@ -5,7 +5,8 @@
  */
 import { encodeRequest } from './raw-exchange.js'
 
-const bulk = (value: string | undefined): string => (value === undefined ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`)
+const bulk = (value: string | undefined): string =>
+  value === undefined ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`
 
 export class ExpectedReplies {
   readonly #values = new Map<string, string>()

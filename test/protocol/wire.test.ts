@@ -106,9 +106,36 @@ describe.each(SHARD_COUNTS)('the wire at %i shards', (shards) => {
         return expectedExchange(commands)
       })
       const answers = await Promise.all(clients.map(({ request }) => exchange(server.port, request)))
-      answers.forEach((answer, i) => expectReply(answer, clients[i]?.reply ?? ''))
+      for (const [i, answer] of answers.entries()) expectReply(answer, clients[i]?.reply ?? '')
     }, 20_000)
   })
+
+  it('does not stop the clock under load', async () => {
+    // With replies outstanding in every turn of the event loop, no turn begins as after a rest.
+    const block = Buffer.concat(Array.from({ length: 1000 }, (_, i) => encodeRequest(['SET', `k${i}`, 'v'])))
+    let isOver = false
+    const load = Array.from({ length: 8 }, async () => {
+      const client = await server.raw()
+      client.socket.removeAllListeners('data')
+      client.socket.resume()
+      while (!isOver) await new Promise((resolve) => client.socket.write(block, resolve))
+      client.close()
+    })
+    const client = await server.raw()
+    client.write('SET clock v PX 1000000\r\n')
+    await client.reply()
+    const startedAt = Date.now()
+    let lagMs = 0
+    while (Date.now() - startedAt < 1500) {
+      const askedAt = Date.now()
+      client.write('PTTL clock\r\n')
+      const elapsedMs = 1_000_000 - Number((await client.line()).slice(1))
+      lagMs = Math.max(lagMs, askedAt - startedAt - elapsedMs)
+    }
+    isOver = true
+    await Promise.all(load)
+    expect(lagMs).toBeLessThan(50)
+  }, 10_000)
 
   describe('values', () => {
     const KIB = 1024
@@ -155,7 +182,11 @@ describe.each(SHARD_COUNTS)('the wire at %i shards', (shards) => {
 
     it('of 200 MB travel whole', async () => {
       const value = Buffer.alloc(200_000_000, 'sixteen bytes...')
-      const request = Buffer.concat([encodeRequest(['SET', 'v', value]), encodeRequest(['GET', 'v']), encodeRequest(['DEL', 'v'])])
+      const request = Buffer.concat([
+        encodeRequest(['SET', 'v', value]),
+        encodeRequest(['GET', 'v']),
+        encodeRequest(['DEL', 'v']),
+      ])
       const answer = await exchange(server.port, request)
       const header = '+OK\r\n$200000000\r\n'
       expect(answer.length).toBe(header.length + value.length + 2 + 4)
@@ -175,7 +206,13 @@ describe.each(SHARD_COUNTS)('the wire at %i shards', (shards) => {
 
   describe('a client that leaves', () => {
     it('in the middle of a command takes nothing with it', async () => {
-      for (const part of ['*', '*3\r\n', '*3\r\n$3\r\nSE', '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nhalf', 'SET k half']) {
+      for (const part of [
+        '*',
+        '*3\r\n',
+        '*3\r\n$3\r\nSE',
+        '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nhalf',
+        'SET k half',
+      ]) {
         const client = await server.raw()
         client.write(part)
         await delay(2)
@@ -194,7 +231,9 @@ describe.each(SHARD_COUNTS)('the wire at %i shards', (shards) => {
     it('with QUIT gets what came before it, and nothing behind it is run', async () => {
       const before = Array.from({ length: 200 }, (_, i) => ['SET', `k${i}`, String(i)])
       const { request, reply } = expectedExchange(before)
-      const behind = Buffer.concat(Array.from({ length: 500 }, (_, i) => encodeRequest(['SET', `behind${i}`, 'x'.repeat(200)])))
+      const behind = Buffer.concat(
+        Array.from({ length: 500 }, (_, i) => encodeRequest(['SET', `behind${i}`, 'x'.repeat(200)])),
+      )
       const answer = await exchange(server.port, Buffer.concat([request, encodeRequest(['QUIT']), behind]))
       expectReply(answer, `${reply}+OK\r\n`)
       expectReply(await exchange(server.port, encodeRequest(['DBSIZE'])), ':200\r\n')

@@ -55,6 +55,12 @@ export class SimulatedClient {
     return this.#heldBy !== undefined && this.#heldBy.reply === undefined
   }
 
+  get #isScanning(): boolean {
+    for (const { what, commands } of this.#waiting.values())
+      if (what === 'command' && commands[0]?.[0] === 'scan') return true
+    return false
+  }
+
   get owed(): number {
     return this.#waiting.size
   }
@@ -87,8 +93,12 @@ export class SimulatedClient {
     if (asked.what === 'command' && asked.commands[0]?.[0] === 'scan') this.cursor = scannedCursor(reply)
   }
 
-  /** Issues one command. A SCAN whose cursor is `next` goes on where the client's last one ended. */
+  /**
+   * Issues one command. A SCAN whose cursor is `next` goes on where the client's last one ended, so it is left out while that
+   * one has not been answered.
+   */
   issue(text: readonly string[], silent: boolean): void {
+    if (text[0] === 'scan' && this.#isScanning) return
     const argv = text[0] === 'scan' && text[1] === 'next' ? ['scan', this.cursor, ...text.slice(2)] : text
     const spec = specOf(argv)
     const asked = this.#note('command', [argv], silent)

@@ -9,6 +9,8 @@ import { FrameKind } from '../../src/ring/frames.js'
 import { type ReplySink, Router } from '../../src/router/router.js'
 import { ShardLink } from '../../src/router/shard-link.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
+import type { Database } from '../../src/store/database.js'
+import { NO_EXPIRY } from '../../src/store/value-type.js'
 
 const RING_BYTES = 16 * 1024
 const ARENA_CHUNK_BYTES = 1024 * 1024
@@ -94,32 +96,32 @@ export class SimulatedServer {
     return found
   }
 
-  /** All keys that are not past their time, by database, as `shard key value expiry`. */
+  /** All keys that are not past their time, by database, as `describeKey` writes them. */
   contents(databases: number): string[][] {
-    const all: string[][] = Array.from({ length: databases }, () => [])
-    this.shards.forEach(({ executor: { keyspace } }, shard) => {
-      for (let index = 0; index < databases; index++) {
-        keyspace.existingDatabase(index)?.forEach((db) => {
-          const expireAtMs = db.expireAtMs()
-          if (expireAtMs < 0 || expireAtMs >= this.nowMs) {
-            const key = Buffer.from(db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength)).toString('latin1')
-            const value = Buffer.from(db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength)).toString(
-              'latin1',
-            )
-            all[index]?.push(describeKey(shard, key, value, expireAtMs < 0 ? Number.POSITIVE_INFINITY : expireAtMs))
-          }
+    return Array.from({ length: databases }, (_, index) => {
+      const keys: string[] = []
+      for (const [shard, { executor }] of this.shards.entries()) {
+        const visit = (db: Database): boolean => {
+          const expireAtMs = db.expireAtMs() === NO_EXPIRY ? Number.POSITIVE_INFINITY : db.expireAtMs()
+          const key = textOf(db.bytes, db.keyOffset, db.keyLength)
+          const value = textOf(db.bytes, db.valueOffset, db.valueLength)
+          if (expireAtMs >= this.nowMs) keys.push(describeKey(shard, key, value, expireAtMs))
           return true
-        })
+        }
+        executor.keyspace.existingDatabase(index)?.forEach(visit)
       }
+      return keys.sort()
     })
-    for (const keys of all) keys.sort()
-    return all
   }
 
   shardOf(key: string): number {
     const bytes = Buffer.from(key, 'latin1')
     return this.router.shardOf(bytes, 0, bytes.length)
   }
+}
+
+function textOf(bytes: Uint8Array, offset: number, length: number): string {
+  return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1')
 }
 
 /** One key with all that is known of it, for comparison. */

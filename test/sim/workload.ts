@@ -38,9 +38,11 @@ export interface Profile {
 export function profileOf(seed: number, shards?: number): Profile {
   const random = new Prng(seed ^ 0x5eed)
   const isFlood = random.below(4) === 0
+  // Drawn also where it is given, so that everything else is the same then.
+  const shardsDrawn = 1 + random.below(5)
   return {
     seed,
-    shards: shards ?? 1 + random.below(5),
+    shards: shards ?? shardsDrawn,
     databases: 3,
     clients: 2 + random.below(6),
     pipeline: isFlood ? 50 : 1 + random.below(6),

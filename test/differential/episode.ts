@@ -1,0 +1,171 @@
+/**
+ * Runs the steps of an episode on a pair of servers, and says where they first differ.
+ *
+ * Only used by tests.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Comparison, type Tally } from './comparison.js'
+import { bulkOf, elementsOf, isErrorReply } from './reply-bytes.js'
+import { NoReplyError } from './reply-connection.js'
+import { CONTROL, type ServerPair } from './server-pair.js'
+import { type Argv, type ClientIndex, type Step, shownBytes, shownCommand } from './step.js'
+
+export interface Difference {
+  /** The place among the steps. */
+  readonly step: number
+  readonly what: string
+}
+
+/** What `let-expire` waits: a time to live of 2 ms is over, also for a server that reads the clock only now and then. */
+const EXPIRED_AFTER_MS = 8
+
+/** A scan of so few keys is over long before. */
+const SCAN_CALLS_MAX = 10_000
+
+const QUEUED = '+QUEUED\r\n'
+
+const words = (...texts: string[]): Argv => texts.map((text) => Buffer.from(text))
+const DIGEST = words('DEBUG', 'DIGEST')
+
+/** Runs all steps on emptied servers; returns the first difference, or undefined when there is none. */
+export async function runEpisode(
+  pair: ServerPair,
+  steps: readonly Step[],
+  tally: Tally,
+): Promise<Difference | undefined> {
+  await pair.reset()
+  const episode = new Episode(pair, tally)
+  for (let at = 0; at < steps.length; ) {
+    const group = groupAt(steps, at)
+    const difference = await episode.run(group).catch((error: unknown) => {
+      if (error instanceof NoReplyError) return { step: 0, what: `${error.message}\n${pair.output().slice(-2000)}` }
+      throw error
+    })
+    if (difference !== undefined) return { step: at + difference.step, what: difference.what }
+    at += group.length
+  }
+  const difference = await episode.run([{ do: 'digest' }])
+  return difference === undefined ? undefined : { step: steps.length, what: difference.what }
+}
+
+/** The step at `at`, with those joined to it. */
+function groupAt(steps: readonly Step[], at: number): readonly Step[] {
+  const first = steps[at] as Step
+  let end = at + 1
+  if (first.do === 'send') {
+    for (; end < steps.length; end++) {
+      const next = steps[end] as Step
+      if (next.do !== 'send' || !next.joined || next.client !== first.client) break
+    }
+  }
+  return steps.slice(at, end)
+}
+
+class Episode {
+  readonly #pair: ServerPair
+  readonly #comparison: Comparison
+
+  constructor(pair: ServerPair, tally: Tally) {
+    this.#pair = pair
+    this.#comparison = new Comparison(tally)
+  }
+
+  /** One step, or several joined ones. */
+  async run(group: readonly Step[]): Promise<Difference | undefined> {
+    const step = group[0] as Step
+    switch (step.do) {
+      case 'send':
+        return this.#send(
+          step.client,
+          group.flatMap((joined) => (joined.do === 'send' ? [joined.argv] : [])),
+        )
+      case 'scan':
+        return this.#scan(step.client, step.options)
+      case 'random-key':
+        return this.#randomKey(step.client)
+      case 'let-expire':
+        return this.#letExpire(step.database, step.argv)
+      case 'digest':
+        return this.#digest()
+    }
+  }
+
+  async #send(client: ClientIndex, commands: readonly Argv[]): Promise<Difference | undefined> {
+    const { ours, redis } = await this.#pair.exchange(client, commands)
+    for (let i = 0; i < commands.length; i++) {
+      const argv = commands[i] as Argv
+      if (!this.#comparison.areBothRight(client, argv, ours[i] as Buffer, redis[i] as Buffer)) {
+        return different(shownCommand(argv), ours[i] as Buffer, redis[i] as Buffer, i)
+      }
+    }
+    return undefined
+  }
+
+  async #scan(client: ClientIndex, options: Argv): Promise<Difference | undefined> {
+    const seen = { ours: new Set<string>(), redis: new Set<string>() }
+    const cursors: { ours: Buffer | undefined; redis: Buffer | undefined } = {
+      ours: Buffer.from('0'),
+      redis: Buffer.from('0'),
+    }
+    for (let calls = 0; cursors.ours !== undefined || cursors.redis !== undefined; calls++) {
+      if (calls === SCAN_CALLS_MAX) return { step: 0, what: `SCAN is not over after ${calls} calls` }
+      const commandOf = (cursor: Buffer | undefined): Argv => [...words('SCAN'), cursor ?? Buffer.from('0'), ...options]
+      const replies = await this.#pair.exchangeEach(client, commandOf(cursors.ours), commandOf(cursors.redis))
+      if (isErrorReply(replies.redis) || replies.redis.toString('latin1') === QUEUED) {
+        if (this.#comparison.areBothRight(client, commandOf(undefined), replies.ours, replies.redis)) return undefined
+        return different('SCAN', replies.ours, replies.redis)
+      }
+      for (const server of ['ours', 'redis'] as const) {
+        if (cursors[server] === undefined) continue
+        const [cursor, keys] = elementsOf(replies[server]) ?? []
+        if (cursor === undefined || keys === undefined) return different('SCAN', replies.ours, replies.redis)
+        for (const key of elementsOf(keys) ?? []) seen[server].add(shownBytes(bulkOf(key) as Buffer))
+        const next = bulkOf(cursor)
+        cursors[server] = next?.toString() === '0' ? undefined : next
+      }
+    }
+    const [ours, redis] = [seen.ours, seen.redis].map((keys) => [...keys].sort().join('\n'))
+    if (ours === redis) return undefined
+    return { step: 0, what: `SCAN to the end\nours:\n${ours}\nredis:\n${redis}` }
+  }
+
+  async #randomKey(client: ClientIndex): Promise<Difference | undefined> {
+    const command = words('RANDOMKEY')
+    const replies = await this.#pair.exchangeEach(client, command, command)
+    if (!this.#comparison.areBothRight(client, command, replies.ours, replies.redis)) {
+      return different('RANDOMKEY', replies.ours, replies.redis)
+    }
+    const keys = { ours: bulkOf(replies.ours), redis: bulkOf(replies.redis) }
+    if (keys.ours === undefined || keys.redis === undefined) return undefined
+    const exists = await this.#pair.exchangeEach(
+      client,
+      [...words('EXISTS'), keys.ours],
+      [...words('EXISTS'), keys.redis],
+    )
+    if (exists.ours.equals(exists.redis)) return undefined
+    return different(`EXISTS of the key that RANDOMKEY gave, ${shownBytes(keys.ours)}`, exists.ours, exists.redis)
+  }
+
+  async #letExpire(database: number, argv: Argv): Promise<Difference | undefined> {
+    const commands = [words('SELECT', String(database)), argv]
+    const { ours, redis } = await this.#pair.exchange(CONTROL, commands)
+    for (let i = 0; i < commands.length; i++) {
+      if (!(ours[i] as Buffer).equals(redis[i] as Buffer)) {
+        return different(shownCommand(commands[i] as Argv), ours[i] as Buffer, redis[i] as Buffer)
+      }
+    }
+    await delay(EXPIRED_AFTER_MS)
+    return undefined
+  }
+
+  async #digest(): Promise<Difference | undefined> {
+    const { ours, redis } = await this.#pair.exchange(CONTROL, [DIGEST])
+    return (ours[0] as Buffer).equals(redis[0] as Buffer)
+      ? undefined
+      : different('DEBUG DIGEST', ours[0] as Buffer, redis[0] as Buffer)
+  }
+}
+
+function different(command: string, ours: Buffer, redis: Buffer, step = 0): Difference {
+  return { step, what: `${command}\nours:  ${shownBytes(ours)}\nredis: ${shownBytes(redis)}` }
+}

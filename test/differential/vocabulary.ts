@@ -1,0 +1,532 @@
+/**
+ * The words of a workload: keys, values, numbers, times and patterns, with all the edges that commands look at.
+ *
+ * Only used by tests. Invariant: no word depends on the clock, so that a seed gives the same commands at any time.
+ */
+import type { Choice } from './choice.js'
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+const KEYS = [
+  '',
+  'a',
+  'b',
+  'k1',
+  'k2',
+  'k3',
+  '12',
+  '-1',
+  'hello',
+  'hallo',
+  'h?llo',
+  'h*',
+  '[ab]',
+  '{t}x',
+  '{t}y',
+  'x{t}',
+  '{}',
+  '{',
+  'a}b{c}d',
+  'key with space',
+  'line\r\nbreak',
+  'zero\0byte',
+  '\xff\xfe\0',
+  'é',
+  '\\',
+  'EX',
+  'k'.repeat(100),
+  'q'.repeat(300),
+].map(latin1)
+
+/** Integers around every limit that a parser or a command has. */
+export const INTEGERS = [
+  '0',
+  '1',
+  '-1',
+  '2',
+  '10',
+  '-10',
+  '100',
+  '9999',
+  '10000',
+  '12345678',
+  '2147483647',
+  '2147483648',
+  '-2147483648',
+  '-2147483649',
+  '4294967295',
+  '4294967296',
+  '9007199254740991',
+  '9007199254740992',
+  '9007199254740993',
+  '-9007199254740991',
+  '-9007199254740992',
+  '-9007199254740993',
+  '9223372036854775806',
+  '9223372036854775807',
+  '9223372036854775808',
+  '-9223372036854775807',
+  '-9223372036854775808',
+  '-9223372036854775809',
+  '18446744073709551615',
+  '18446744073709551616',
+  '99999999999999999999999999',
+] as const
+
+/** What looks like an integer and is none. */
+const BROKEN_INTEGERS = [
+  '',
+  ' ',
+  '-',
+  '+',
+  '+1',
+  ' 1',
+  '1 ',
+  '01',
+  '-0',
+  '-01',
+  '00',
+  '1e3',
+  '0x10',
+  '1.0',
+  '1.5',
+  'abc',
+  '1a',
+  '1\0',
+  '1\n',
+  'nan',
+  'inf',
+  '١',
+  '1_000',
+] as const
+
+const FLOATS = [
+  '0',
+  '1',
+  '-1',
+  '0.1',
+  '-0.1',
+  '1.5',
+  '3.14159',
+  '.5',
+  '5.',
+  '-.5e-3',
+  '+1.5',
+  '00.10',
+  '-0',
+  '-0.0',
+  '1e3',
+  '1E3',
+  '1e+3',
+  '1e-3',
+  '1e0',
+  '3.0e3',
+  '0.00000000000000001',
+  '0.00000000000000000001',
+  '1e-17',
+  '5e-18',
+  '4.9e-18',
+  '1e17',
+  '1e18',
+  '1e19',
+  '123456789.123456789',
+  '9007199254740993',
+  '9223372036854775807',
+  '18446744073709551615',
+  '1e308',
+  '-1e308',
+  '1.7976931348623157e308',
+  '1e309',
+  '1e400',
+  '1e4000',
+  '1e4932',
+  '1.18973149535723176502e4932',
+  '-1.18973149535723176502e4932',
+  '1.2e4932',
+  '1e4933',
+  '1e99999',
+  '1e-4932',
+  '1e-4950',
+  '1e-5000',
+  '0x10',
+  '0x1p3',
+  '0x1.8p-1',
+  '-0x.8',
+  '0x',
+  '1p3',
+  'inf',
+  '-inf',
+  '+inf',
+  'INF',
+  'infinity',
+  'Infinity',
+  'nan',
+  'NaN',
+  '-nan',
+  'nan(1)',
+  '',
+  ' ',
+  ' 1',
+  '1 ',
+  '1\n',
+  '\t1',
+  '1e',
+  '1e+',
+  'e1',
+  '.',
+  '-',
+  '+',
+  '--1',
+  '+-1',
+  '1.2.3',
+  '1,5',
+  'abc',
+  '1a',
+  '1.5\0',
+  '1\x001',
+  '1_0',
+  '0.1234567890123456789012345678901234567890',
+  '99999999999999999999999999999999999999',
+  '0.30000000000000004',
+] as const
+
+/** Points in time in seconds that are well in the past or after the year 2100, and those that are no time. */
+const UNIX_SECONDS = [
+  '4102444800',
+  '4102444801',
+  '4133980799',
+  '7258118400',
+  '99999999999',
+  '9007199254740',
+  '9007199254741',
+  '9223372036854775',
+  '9223372036854776',
+  '9223372036854775807',
+  '0',
+  '1',
+  '1000000000',
+  '-1',
+  '-9223372036854775',
+  '-9223372036854776',
+  '-9223372036854775808',
+] as const
+
+const UNIX_MILLISECONDS = [
+  '4102444800000',
+  '4102444800001',
+  '4102444800499',
+  '4102444800500',
+  '4102444800999',
+  '7258118400000',
+  '99999999999999',
+  '9007199254740991',
+  '9223372036854775000',
+  '9223372036854775808',
+  '0',
+  '1',
+  '1000000000000',
+  '-1',
+  '-9223372036854775807',
+  '-9223372036854775808',
+] as const
+
+/** Durations that end at once, or never. Those between are drawn from so many that no two of them are alike. */
+const DURATIONS = [
+  '0',
+  '-1',
+  '-1000',
+  '-2147483649',
+  '-9007199254740993',
+  '-9223372036854775',
+  '-9223372036854776',
+  '-9223372036854775808',
+  '9223372036854775',
+  '9223372036854776',
+  '9223372036854775807',
+  '9223372036854775808',
+] as const
+
+const PATTERNS = [
+  '*',
+  '',
+  '?',
+  '??',
+  '*?',
+  '?*',
+  '**',
+  'k*',
+  '*1',
+  'k?',
+  'h?llo',
+  'h[ae]llo',
+  'h[^a]llo',
+  'h[a-b]llo',
+  'h[b-a]llo',
+  'h\\?llo',
+  'h\\*',
+  '\\',
+  '\\\\',
+  '*\\',
+  '[',
+  '[]',
+  '[a',
+  '[^]',
+  '[a-',
+  '[a-]',
+  '[]a]',
+  '[\\]]',
+  '[^a]',
+  '[a-z]*',
+  '[A-Z]*',
+  '*[0-9]',
+  '[\\a-\\b]',
+  '{t}*',
+  '*{t}*',
+  '[[]*',
+  '\xff*',
+  '*\0*',
+  '[\xe0-\xff]*',
+  'KEY*',
+  'K?',
+  '*a*a*',
+  '***?***',
+] as const
+
+/** Where a short string begins, ends, and lies beyond what may be. Nothing that would take hundreds of megabytes. */
+const OFFSETS = [
+  '0',
+  '1',
+  '2',
+  '3',
+  '5',
+  '43',
+  '44',
+  '45',
+  '100',
+  '1000',
+  '-1',
+  '-2',
+  '-3',
+  '-5',
+  '-45',
+  '-100',
+  '-1000',
+  '536870911',
+  '536870912',
+  '2147483647',
+  '4294967295',
+  '9007199254740993',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '-9223372036854775807',
+  '9223372036854775808',
+] as const
+
+/** Numbers of databases: a few are used most of the time, so that clients meet. */
+const DATABASES = ['0', '0', '0', '0', '1', '1', '1', '2', '15'] as const
+const BROKEN_DATABASES = [
+  '16',
+  '-1',
+  '2147483647',
+  '2147483648',
+  '-2147483649',
+  '4294967296',
+  '9223372036854775808',
+  '01',
+  'a',
+  '',
+  '1.5',
+] as const
+
+const WORDS = [
+  'NX',
+  'XX',
+  'GT',
+  'LT',
+  'GET',
+  'EX',
+  'PX',
+  'EXAT',
+  'PXAT',
+  'KEEPTTL',
+  'PERSIST',
+  'REPLACE',
+  'DB',
+  'MATCH',
+  'COUNT',
+  'TYPE',
+  'LEN',
+  'IDX',
+  'WITHMATCHLEN',
+  'MINMATCHLEN',
+  'ASYNC',
+  'SYNC',
+  'AUTH',
+  'SETNAME',
+  'foo',
+  '',
+  '\0',
+  'N X',
+  'NXX',
+] as const
+
+const SHORT_TEXTS = [
+  '',
+  'a',
+  'hello',
+  'hello world',
+  'ohmytext',
+  'mynewtext',
+  'foobar',
+  '\0',
+  '\r\n',
+  '\xff\0\xfe',
+  'ab\0cd',
+  ' 1',
+  '1 ',
+  '01',
+  '+5',
+  '-0',
+  '1\0',
+] as const
+
+const RELATIVE_SECONDS_MIN = 1000
+const RELATIVE_SECONDS_SPREAD = 300_000_000
+const RELATIVE_MS_MIN = 1_000_000
+const RELATIVE_MS_SPREAD = 4_000_000_000
+
+export class Vocabulary {
+  readonly choice: Choice
+  /** The keys of this workload; the first ones are used most. */
+  readonly keys: readonly Buffer[]
+
+  constructor(choice: Choice) {
+    this.choice = choice
+    this.keys = choice.shuffled(KEYS).slice(0, choice.between(3, 12))
+  }
+
+  key(): Buffer {
+    const { choice, keys } = this
+    if (choice.oneIn(200)) return choice.of(KEYS)
+    return choice.of(choice.oneIn(2) ? keys.slice(0, 3) : keys)
+  }
+
+  value(): Buffer {
+    const { choice } = this
+    switch (choice.below(12)) {
+      case 0:
+      case 1:
+      case 2:
+        return latin1(choice.of(INTEGERS))
+      case 3:
+        return latin1(String(choice.between(-20, 20_000)))
+      case 4:
+        return latin1(choice.of(FLOATS))
+      case 5:
+        // The lengths at which a value's encoding changes.
+        return latin1('v'.repeat(choice.between(43, 46)))
+      case 6:
+        return choice.bytes(choice.below(40))
+      case 7:
+        return choice.oneIn(8)
+          ? choice.bytes(choice.below(3000))
+          : latin1(choice.of(['a', 'b', 'ab', 'aab', 'abcbdab', 'bdcaba']))
+      default:
+        return latin1(choice.of(SHORT_TEXTS))
+    }
+  }
+
+  integer(): Buffer {
+    return latin1(this.choice.of(this.choice.oneIn(6) ? BROKEN_INTEGERS : INTEGERS))
+  }
+
+  /** What a client may want to add to a number: mostly little. */
+  increment(): Buffer {
+    return this.choice.oneIn(2) ? latin1(String(this.choice.between(-300, 300))) : this.integer()
+  }
+
+  float(): Buffer {
+    const { choice } = this
+    if (!choice.oneIn(3)) return latin1(choice.of(FLOATS))
+    const digits = String(choice.below(1_000_000))
+    const sign = choice.oneIn(2) ? '-' : ''
+    return latin1(
+      `${sign}${digits}.${choice.below(1_000_000_000)}${choice.oneIn(4) ? `e${choice.between(-25, 25)}` : ''}`,
+    )
+  }
+
+  unixSeconds(): Buffer {
+    return this.#timeOr(UNIX_SECONDS)
+  }
+
+  unixMilliseconds(): Buffer {
+    return this.#timeOr(UNIX_MILLISECONDS)
+  }
+
+  /** Two draws from so many are never so close that the clock decides which of them is later. */
+  seconds(): Buffer {
+    const { choice } = this
+    return choice.oneIn(2)
+      ? latin1(String(RELATIVE_SECONDS_MIN + choice.below(RELATIVE_SECONDS_SPREAD)))
+      : this.#timeOr(DURATIONS)
+  }
+
+  milliseconds(): Buffer {
+    const { choice } = this
+    return choice.oneIn(2)
+      ? latin1(String(RELATIVE_MS_MIN + choice.below(RELATIVE_MS_SPREAD)))
+      : this.#timeOr(DURATIONS)
+  }
+
+  #timeOr(times: readonly string[]): Buffer {
+    return latin1(this.choice.of(this.choice.oneIn(12) ? BROKEN_INTEGERS : times))
+  }
+
+  pattern(): Buffer {
+    if (this.choice.oneIn(4)) return this.key()
+    return latin1(this.choice.of(PATTERNS))
+  }
+
+  offset(): Buffer {
+    return latin1(this.choice.of(this.choice.oneIn(12) ? BROKEN_INTEGERS : OFFSETS))
+  }
+
+  database(): Buffer {
+    return latin1(this.choice.of(this.choice.oneIn(10) ? BROKEN_DATABASES : DATABASES))
+  }
+
+  /** Anything: what stands where it does not belong. */
+  word(): Buffer {
+    const { choice } = this
+    switch (choice.below(6)) {
+      case 0:
+        return this.key()
+      case 1:
+        return this.integer()
+      case 2:
+        return this.value()
+      default:
+        return latin1(choice.of(WORDS))
+    }
+  }
+
+  /** The word in lower, upper or mixed case. */
+  inAnyCase(word: string): Buffer {
+    const { choice } = this
+    switch (choice.below(4)) {
+      case 0:
+        return latin1(word.toLowerCase())
+      case 1:
+        return latin1(
+          [...word].map((letter) => (choice.oneIn(2) ? letter.toLowerCase() : letter.toUpperCase())).join(''),
+        )
+      default:
+        return latin1(word.toUpperCase())
+    }
+  }
+
+  /** One of the given words, or now and then something else. */
+  oneOf(...words: readonly string[]): Buffer {
+    return this.choice.oneIn(12) ? this.word() : latin1(this.choice.of(words))
+  }
+}

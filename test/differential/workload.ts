@@ -1,0 +1,226 @@
+/**
+ * The steps of an episode: two clients with few keys, in and out of transactions, mostly with commands as they should be
+ * and now and then with damaged ones. Everything follows from the seed.
+ *
+ * Only used by tests.
+ */
+import type { CommandGroup, CommandSpec } from '../../src/commands/spec.js'
+import { commands, fullNameOf } from '../../src/commands/table.js'
+import { Choice } from './choice.js'
+import { drawCommand, isKnownToRedis } from './command-arguments.js'
+import { isHazardous, storesExpired } from './hazards.js'
+import type { Argv, ClientIndex, Step } from './step.js'
+import { Vocabulary } from './vocabulary.js'
+
+const GROUPS: readonly CommandGroup[] = ['string', 'generic', 'transactions']
+
+/** Commands of other groups. QUIT is not among them: it ends the connection that everything else needs. */
+const OTHERS = ['ping', 'echo', 'select', 'hello', 'reset', 'auth', 'dbsize', 'flushdb', 'flushall', 'swapdb', 'time']
+
+/** Explanations are in our own words. */
+const OMITTED = ['object|help']
+
+/** Everything else has the weight 2. */
+const WEIGHTS: Readonly<Record<string, number>> = {
+  set: 8,
+  get: 5,
+  mset: 3,
+  getex: 3,
+  del: 3,
+  select: 1.5,
+  multi: 2.5,
+  exec: 0.2,
+  discard: 0.2,
+  watch: 2.5,
+  unwatch: 0.3,
+  hello: 0.3,
+  reset: 0.1,
+  auth: 0.1,
+  ping: 0.3,
+  echo: 0.3,
+  time: 0.1,
+  wait: 0.3,
+  flushdb: 0.3,
+  flushall: 0.15,
+  swapdb: 0.5,
+  scan: 0.5,
+  'object|freq': 0.3,
+  'object|idletime': 0.5,
+}
+
+/** Every entry that commands are drawn from, by the names of `fullNameOf`. */
+export const drawnSpecs: readonly CommandSpec[] = commands
+  .flatMap((command) => command.subcommands ?? [command])
+  .filter(({ since }) => isKnownToRedis(since))
+  .filter((spec) => GROUPS.includes(spec.group) || OTHERS.includes(fullNameOf(spec)))
+  .filter((spec) => !OMITTED.includes(fullNameOf(spec)))
+
+/** What neither server knows. Some look like what they know. */
+const UNKNOWN = [
+  ['FOO'],
+  ['gett', 'a'],
+  ['get ', 'a'],
+  ['', 'a'],
+  ['GET\0', 'a'],
+  ['a\r\nb', 'c\r\nd'],
+  ["it's", "'quoted'"],
+  ['é', '\xff\0x'],
+  ['x'.repeat(200), 'y'.repeat(200)],
+  ['NOPE', 'a'.repeat(60), 'b'.repeat(60), 'c'.repeat(60)],
+  ['OBJECT'],
+  ['OBJECT', 'NOPE'],
+  ['object', 'nope\r\n', 'a'],
+  ['OBJECT', 'encodin', 'a'],
+  ['CONFIG'],
+  ['CONFIG', 'NOPE'],
+  ['client', 'NOPE', 'a'],
+  ['COMMAND', 'x'.repeat(200)],
+  ['SLOWLOG', '\0'],
+  ['OBJECT', '', 'a'],
+].map((words) => words.map((word) => Buffer.from(word, 'latin1')))
+
+/** What the episodes of one seed are like. */
+interface Profile {
+  /** Keys end while clients look on. Commands that remove such keys by chance are left out then, and only then. */
+  readonly letsExpire: boolean
+  /** How many of a hundred commands travel together with the one before. */
+  readonly joinedPercent: number
+  readonly damagesOnceIn: number
+}
+
+export function stepsOf(seed: number, count: number): Step[] {
+  return new Workload(seed).steps(count)
+}
+
+/** Steps between two comparisons of the data sets. */
+const DIGEST_EVERY = 250
+
+class Workload {
+  readonly #choice: Choice
+  readonly #words: Vocabulary
+  readonly #profile: Profile
+  readonly #specs: readonly { readonly spec: CommandSpec; readonly weight: number }[]
+  /** Whether each client is inside a transaction, as far as can be known without looking at replies. */
+  readonly #isQueueing = [false, false]
+
+  constructor(seed: number) {
+    this.#choice = new Choice(seed)
+    this.#words = new Vocabulary(this.#choice)
+    this.#profile = {
+      letsExpire: this.#choice.oneIn(3),
+      joinedPercent: this.#choice.of([0, 20, 50, 90]),
+      damagesOnceIn: this.#choice.of([8, 20, 100]),
+    }
+    const byChance = this.#profile.letsExpire ? ['scan', 'randomkey'] : []
+    this.#specs = drawnSpecs
+      .filter((spec) => !byChance.includes(spec.name))
+      .map((spec) => ({ spec, weight: WEIGHTS[fullNameOf(spec)] ?? 2 }))
+  }
+
+  steps(count: number): Step[] {
+    const steps: Step[] = []
+    for (const client of [0, 1] as const) {
+      const argv = ['HELLO', this.#choice.of(['2', '3'])].map((word) => Buffer.from(word))
+      steps.push({ do: 'send', client, argv, joined: false })
+    }
+    while (steps.length < count) {
+      if (steps.length % DIGEST_EVERY === 0) steps.push({ do: 'digest' })
+      else steps.push(this.#step(steps[steps.length - 1] as Step))
+    }
+    return steps
+  }
+
+  #step(before: Step): Step {
+    const choice = this.#choice
+    const joined = before.do === 'send' && choice.below(100) < this.#profile.joinedPercent
+    const client = joined ? before.client : (choice.below(2) as ClientIndex)
+    if (!joined && choice.oneIn(60)) return { do: 'scan', client, options: this.#scanOptions() }
+    if (!joined && this.#profile.letsExpire && choice.oneIn(20)) {
+      return { do: 'let-expire', database: choice.of([0, 0, 0, 1, 1, 2]), argv: this.#shortLife() }
+    }
+    if (!joined && !this.#profile.letsExpire && choice.oneIn(80)) return { do: 'random-key', client }
+    return { do: 'send', client, argv: this.#command(client), joined }
+  }
+
+  #command(client: ClientIndex): Argv {
+    const choice = this.#choice
+    if (this.#isQueueing[client]) {
+      if (choice.oneIn(8)) {
+        this.#isQueueing[client] = false
+        return [this.#words.inAnyCase(choice.oneIn(10) ? 'discard' : 'exec')]
+      }
+    } else if (choice.oneIn(150)) {
+      return choice.of(UNKNOWN)
+    }
+    for (;;) {
+      const { spec } = choice.weighted(this.#specs)
+      let argv = drawCommand(this.#words, spec)
+      if (choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
+      if (isHazardous(argv) || (!this.#profile.letsExpire && storesExpired(argv))) continue
+      if (spec.name === 'multi') this.#isQueueing[client] = true
+      if (spec.name === 'exec' || spec.name === 'discard' || spec.name === 'reset') this.#isQueueing[client] = false
+      return argv
+    }
+  }
+
+  /** The command with something missing, too much, or in the wrong place. Its name stays, so that it is always a known one. */
+  #damaged(argv: Argv): Argv {
+    const choice = this.#choice
+    const rest = [...argv]
+    const name = rest.shift() as Buffer
+    for (let times = choice.oneIn(3) ? 2 : 1; times > 0; times--) {
+      const at = choice.below(rest.length + 1)
+      switch (choice.below(7)) {
+        case 0:
+          rest.splice(at, 1)
+          break
+        case 1:
+          rest.splice(at, 0, this.#words.word())
+          break
+        case 2:
+          if (at < rest.length) rest.splice(at, 0, rest[at] as Buffer)
+          break
+        case 3:
+          if (at < rest.length) rest[at] = this.#words.word()
+          break
+        case 4: {
+          const moved = rest.splice(at, 1)
+          rest.splice(choice.below(rest.length + 1), 0, ...moved)
+          break
+        }
+        case 5:
+          rest.length = at
+          break
+        default:
+          rest.push(...Array.from({ length: choice.between(1, 3) }, () => this.#words.word()))
+      }
+    }
+    return [name, ...rest]
+  }
+
+  #scanOptions(): Argv {
+    const choice = this.#choice
+    const options: Buffer[][] = []
+    if (choice.oneIn(2)) options.push([this.#words.inAnyCase('count'), Buffer.from(choice.of(['1', '2', '5', '1000']))])
+    if (choice.oneIn(2)) options.push([this.#words.inAnyCase('match'), this.#words.pattern()])
+    if (choice.oneIn(4)) options.push([this.#words.inAnyCase('type'), this.#words.oneOf('string', 'STRING', 'list')])
+    return choice.shuffled(options).flat()
+  }
+
+  /** A command that gives a key a millisecond or two to live. */
+  #shortLife(): Argv {
+    const words = this.#words
+    const key = words.key()
+    const word = (text: string): Buffer => Buffer.from(text)
+    switch (this.#choice.below(6)) {
+      case 0:
+        return [word('PSETEX'), key, word('1'), words.value()]
+      case 1:
+        return [word('GETEX'), key, word('PX'), word('1')]
+      case 2:
+        return [word('SET'), key, words.value(), word('PX'), word('2')]
+      default:
+        return [word('PEXPIRE'), key, word('1')]
+    }
+  }
+}
