@@ -5,7 +5,7 @@
  * others answered would be wrong.
  */
 import { randomBytes } from 'node:crypto'
-import { MessageChannel, Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
 import { ShardLink } from './router/shard-link.js'
@@ -40,7 +40,6 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   for (let shard = 0; shard < options.shardCount; shard++) {
     const requests = createRingMemory(options.ringBytes)
     const replies = createRingMemory(options.ringBytes, bellMemory)
-    const externals = new MessageChannel()
     const gaugeMemory = new SharedArrayBuffer(Gauge.COUNT * 8)
     const birth: ShardBirth = {
       shard,
@@ -50,12 +49,10 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       databases: options.databases,
       hashSeed,
       randomSeed: randomBytes(4).readUInt32LE(0),
-      externals: externals.port2,
       gauges: gaugeMemory,
     }
     const worker = new Worker(new URL('../workers/shard.js', import.meta.url), {
       workerData: birth,
-      transferList: [externals.port2],
       name: `shard-${shard}`,
     })
     worker.on('message', options.onSlow)
@@ -63,10 +60,9 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
     worker.on('exit', (code) => {
       if (!ending) options.onDeath(shard, `its thread ended with code ${code}`)
     })
-    externals.port1.unref()
     workers.push(worker)
     gauges.push(new Float64Array(gaugeMemory))
-    links.push(new ShardLink(shard, requests, replies, (frame) => externals.port1.postMessage(frame)))
+    links.push(new ShardLink(shard, requests, replies))
   }
   return {
     links,

@@ -4,8 +4,7 @@
  * Runs as a worker thread that never returns to its event loop: it blocks in `Atomics.wait`, and hears from the main thread
  * through its ring only.
  */
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { assert } from '../src/base/assert.js'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../src/base/clock.js'
 import { ShardExecutor } from '../src/shard/executor.js'
 import { runShard, type ShardBirth } from '../src/shard/shard-loop.js'
@@ -16,11 +15,6 @@ const port = parentPort as MessagePort
 const executor = new ShardExecutor({
   ...birth,
   clock: systemClock,
-  takeExternal: () => {
-    const message = receiveMessageOnPort(birth.externals) as { message: SharedArrayBuffer } | undefined
-    assert(message !== undefined, 'a frame outside the ring was announced but is not there')
-    return message.message
-  },
   events: {
     slow: (event) => port.postMessage(event),
   },

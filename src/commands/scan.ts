@@ -31,10 +31,13 @@ const NO_TYPE = -1
 const ANY_TYPE = -2
 
 /**
- * Reads a cursor as Redis does, which uses C's strtoul: zeros in front and a sign are fine, blanks are not.
+ * Reads a cursor as Redis does, which uses C's strtoul: zeros in front and a sign are fine, blanks are not, and a zero byte
+ * ends the text.
  * @returns undefined when it is no unsigned 64-bit integer
  */
-export function parseScanCursor(bytes: Uint8Array, offset: number, length: number): bigint | undefined {
+export function parseScanCursor(bytes: Uint8Array, offset: number, textLength: number): bigint | undefined {
+  const zeroAt = bytes.subarray(offset, offset + textLength).indexOf(0)
+  const length = zeroAt < 0 ? textLength : zeroAt
   const end = offset + length
   let position = offset
   const negative = length > 0 && bytes[position] === MINUS

@@ -49,6 +49,12 @@ function indexAt(call: ShardCall, i: number): number {
   return Number.NaN
 }
 
+/** Whether the index at argument 2 is greater than that at argument 3; beyond 2^53 the numbers read may look alike. */
+function isBehind(call: ShardCall, start: number, end: number): boolean {
+  if (start !== end || Number.isSafeInteger(start)) return start > end
+  return (call.int64(2) as bigint) > (call.int64(3) as bigint)
+}
+
 function getrange(call: ShardCall): void {
   const { db, reply } = call
   let start = indexAt(call, 2)
@@ -64,7 +70,7 @@ function getrange(call: ShardCall): void {
     return
   }
   const length = db.valueLength
-  if (start < 0 && end < 0 && start > end) {
+  if (start < 0 && end < 0 && isBehind(call, start, end)) {
     reply.emptyBulk()
     return
   }

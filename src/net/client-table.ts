@@ -140,7 +140,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#flushAll()
     if (this.#stalled.size > 0) this.#resumeStalled()
     if (router.outstanding === 0 && !router.isCongested) return
-    if (++this.#looks <= LOOKS_MAX) {
+    // A ring that is full empties without replies, while a large frame goes through it.
+    if (++this.#looks <= LOOKS_MAX || router.isCongested) {
       if (frames === 0) this.#nap()
       this.#queueTurn()
     } else {

@@ -11,6 +11,7 @@
  * nothing is written past it.
  */
 import fs from 'node:fs'
+import { releaseChunk } from '../base/buffer-memory.js'
 import { copyOf } from '../base/bytes.js'
 import { ParseState } from '../resp/request-parser.js'
 import type { ClientSocket } from './listener.js'
@@ -46,6 +47,13 @@ export interface ConnectionOwner {
   readonly nowMs: number
   outputBytesTotal: number
   writes: number
+}
+
+/** Below this the garbage collector may take its time. */
+const FREE_AT_ONCE_BYTES = 1024 * 1024
+
+function freeIfLarge(buffer: Uint8Array): void {
+  if (buffer.length >= FREE_AT_ONCE_BYTES) releaseChunk(buffer.buffer as ArrayBuffer)
 }
 
 interface HeldReply {
@@ -159,6 +167,12 @@ export class Connection {
 
   #noteLargeFrame(count: number, length: number): void {
     const owedMax = Math.max(OWED_REPLIES_MIN, Math.floor((OWED_BYTES_MAX * Math.max(count, 1)) / length))
+    if (owedMax < this.owedMax) this.owedMax = owedMax
+  }
+
+  /** A large request is on its way to its shard outside the ring, where nothing else bounds how many there are. */
+  noteLargeRequest(bytes: number): void {
+    const owedMax = Math.max(1, Math.floor(OWED_BYTES_MAX / bytes))
     if (owedMax < this.owedMax) this.owedMax = owedMax
   }
 
@@ -301,6 +315,7 @@ export class Connection {
     if (this.query === null) return
     const used = this.queryBytes
     if (used === 0 && idleMs > 2000) {
+      freeIfLarge(this.query)
       this.query = null
       this.queryStart = 0
       this.queryEnd = 0
@@ -358,7 +373,10 @@ export class Connection {
   #resizeQuery(capacity: number): void {
     const used = this.queryBytes
     const resized = new Uint8Array(Math.max(capacity, used))
-    if (this.query !== null) resized.set(this.query.subarray(this.queryStart, this.queryEnd))
+    if (this.query !== null) {
+      resized.set(this.query.subarray(this.queryStart, this.queryEnd))
+      freeIfLarge(this.query)
+    }
     this.query = resized
     this.queryStart = 0
     this.queryEnd = used
@@ -411,6 +429,9 @@ export class Connection {
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
+    const { query } = this
+    // Not at once: this may be the buffer that commands are being read from.
+    if (query !== null) setImmediate(freeIfLarge, query)
     this.query = null
     this.socket.destroy()
     this.owner.closed(this)

@@ -24,6 +24,9 @@ import { sessionCommands } from './transaction-commands.js'
 /** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
 const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 
+/** From here on a request counts by its bytes in what one client may have on the way. */
+const LARGE_REQUEST_BYTES = 64 * 1024
+
 const CommandKind = { shard: 0, main: 1, session: 2, container: 3 } as const
 
 const OK = asciiBytes('+OK\r\n')
@@ -151,6 +154,7 @@ export class Dispatcher {
           this.#events.paused(connection)
           return start
         }
+        if (parser.end - start > LARGE_REQUEST_BYTES) connection.noteLargeRequest(parser.end - start)
         start = parser.end
       } else if (result === ParseResult.empty) {
         start = parser.end

@@ -27,8 +27,8 @@ export class Session implements SessionView {
   /** A command could not be queued: EXEC must refuse. */
   transactionFailed = false
   watched: Uint8Array[] = []
-  /** EXEC has begun and not answered yet. */
-  isExecuting = false
+  /** How many EXECs have begun and not answered yet: several when they come in one pipeline. */
+  executing = 0
   /** EXEC still has commands of the main thread to run, which may change this session: nothing is dispatched before. */
   isHeld = false
 
@@ -62,7 +62,7 @@ export class Session implements SessionView {
   }
 
   get queuedCommands(): number {
-    return this.transaction?.length ?? (this.isExecuting ? 0 : -1)
+    return this.transaction?.length ?? (this.executing > 0 ? 0 : -1)
   }
 
   get watchedKeys(): number {

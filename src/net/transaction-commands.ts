@@ -64,30 +64,33 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
     answer(execDiscarded(errors.outOfMemory))
     return
   }
-  const flags = (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0)
   const watchedKeys = session.watched
   session.watched = []
   dispatcher.commandsProcessed += commands.length
-  session.isExecuting = true
+  session.executing++
   let isAnswered = false
+  let holds = false
   const mustHold = executeTransaction(
     dispatcher.router,
     {
       connection: connection.slot,
-      commands: commands.map((command) => ({ ...command, flags })),
+      commands,
       watchedKeys,
       runOnMain: (request, reply) => dispatcher.runQueued(connection, request, reply),
       database: () => session.database,
+      flags: () => (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0),
       nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,
     },
     (reply) => {
       isAnswered = true
-      session.isExecuting = false
-      session.isHeld = false
+      session.executing--
+      // The answer to an EXEC before the one that holds the session changes nothing.
+      if (holds) session.isHeld = false
       answer(reply)
     },
   )
-  session.isHeld = mustHold && !isAnswered
+  holds = mustHold && !isAnswered
+  if (holds) session.isHeld = true
 }
 
 function watch(dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer): void {

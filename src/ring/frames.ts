@@ -24,8 +24,11 @@ export const FrameKind = {
   command: 1,
   /** The clock of the frames that follow: words 1 and 2 hold milliseconds (low, high). */
   time: 2,
-  /** The next frame stands in a shared buffer of its own, which is the next message on the shard's port. */
-  external: 3,
+  /**
+   * A piece of a frame that is larger than the ring allows. Word 1 has the whole frame's length in words; the bytes follow.
+   * Pieces of one frame come one behind the other, with nothing between.
+   */
+  piece: 3,
   /** Locks the keys among the arguments; replied to when all are held. Word 3 has the database. */
   lock: 4,
   /** Gives back all that the lock owner in word 7 holds. */
@@ -36,6 +39,7 @@ export const FrameKind = {
 
 export const REQUEST_WORDS = 8
 export const REQUEST_BYTES = REQUEST_WORDS * 4
+export const PIECE_HEADER_BYTES = 8
 export const REPLY_WORDS = 4
 export const REPLY_BYTES = REPLY_WORDS * 4
 

@@ -4,6 +4,7 @@
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
+import { parseScanCursor } from '../commands/scan.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { lookup } from '../commands/table.js'
 import { bulkBody, headerNumber, isError, lineEnd } from '../resp/reply-reader.js'
@@ -105,22 +106,20 @@ function randomKey(router: Router, request: CommandRequest, answer: Answer, owne
   }
 }
 
-const CURSOR = /^\d{1,15}$/
-
 /**
  * SCAN: goes through the shards one after the other. The client's cursor is `local × shards + shard`, where `local` is the
  * shard's own cursor; 0 begins at the first shard, and comes back when the last one is through.
  */
 function scan(router: Router, request: CommandRequest, answer: Answer, owner: number): void {
   const { shardCount } = router
-  const text = Buffer.from(request.argv[1] ?? NO_BYTES).toString('latin1')
-  const cursor = CURSOR.test(text) ? Number(text) : Number.NaN
-  if (shardCount === 1 || Number.isNaN(cursor)) {
+  const text = request.argv[1] ?? NO_BYTES
+  const cursor = parseScanCursor(text, 0, text.length)
+  if (shardCount === 1 || cursor === undefined) {
     router.ask(0, request, answer, owner)
     return
   }
-  const shard = cursor % shardCount
-  const argv = [NO_BYTES, asciiBytes(String(Math.floor(cursor / shardCount))), ...request.argv.slice(2)]
+  const shard = Number(cursor % BigInt(shardCount))
+  const argv = [NO_BYTES, asciiBytes(String(cursor / BigInt(shardCount))), ...request.argv.slice(2)]
   const translate: Answer = (reply) => {
     if (isError(reply)) {
       answer(reply)

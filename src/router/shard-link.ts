@@ -7,13 +7,14 @@
  *
  * Invariant: while the backlog holds a frame, nothing is written past it.
  */
+
+import { releaseChunk } from '../base/buffer-memory.js'
 import { copyBytes, copyToWords } from '../base/bytes.js'
-import { alignFrame, FRAME_KIND_SHIFT, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
-import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
+import { FRAME_KIND_SHIFT, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
+import { FrameKind, LOCK_OWNER_SHIFT, PIECE_HEADER_BYTES, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
 
 /** A frame of a kind and nothing else. */
 const TIME_FRAME_BYTES = 12
-const EXTERNAL_FRAME_BYTES = 4
 
 /** Longer arguments are copied by the engine's own loop. */
 const COPY_BY_WORDS_BYTES_MAX = 64
@@ -24,34 +25,30 @@ const COPY_BY_WORDS_BYTES_MAX = 64
  */
 const PUBLISH_EARLY_BYTES = 4096
 
-/** Passes a frame's buffer to the shard, outside the ring. */
-export type SendExternal = (frame: SharedArrayBuffer) => void
-
 export class ShardLink {
   readonly shard: number
   readonly replies: RingConsumer
   /** Replies that this shard owes. */
   outstanding = 0
   readonly #ring: RingProducer
-  readonly #sendExternal: SendExternal
   #timeMs = 0
 
-  #backlog: (Int32Array | SharedArrayBuffer)[] = []
+  #backlog: Int32Array[] = []
   #backlogFrom = 0
+  /** How much of the large frame at the backlog's front is in the ring. */
+  #bytesSent = 0
 
   // The frame that is being written.
   #words: Int32Array
   #bytes: Uint8Array
   #offset = 0
   #length = 0
-  #external: SharedArrayBuffer | null = null
   #inRing = false
 
-  constructor(shard: number, requests: RingMemory, replies: RingMemory, sendExternal: SendExternal) {
+  constructor(shard: number, requests: RingMemory, replies: RingMemory) {
     this.shard = shard
     this.#ring = new RingProducer(requests)
     this.replies = new RingConsumer(replies)
-    this.#sendExternal = sendExternal
     this.#words = this.#ring.words
     this.#bytes = this.#ring.bytes
   }
@@ -133,14 +130,7 @@ export class ShardLink {
   #begin(length: number): void {
     this.#length = length
     this.#inRing = false
-    if (length > this.#ring.frameBytesMax) {
-      this.#external = new SharedArrayBuffer(length)
-      this.#words = new Int32Array(this.#external)
-      this.#bytes = new Uint8Array(this.#external)
-      this.#offset = 0
-      return
-    }
-    if (this.#backlog.length === 0) {
+    if (length <= this.#ring.frameBytesMax && this.#backlog.length === 0) {
       const offset = this.#ring.reserve(length)
       if (offset >= 0) {
         this.#words = this.#ring.words
@@ -160,42 +150,48 @@ export class ShardLink {
       this.#ring.commit(this.#offset, this.#length, kind)
       return
     }
-    this.#words[0] = (kind << FRAME_KIND_SHIFT) | this.#length
-    if (this.#external !== null) {
-      // The length of such a frame exceeds its 24 bits; the shard never reads it.
-      this.#words[0] = kind << FRAME_KIND_SHIFT
-      const external = this.#external
-      this.#external = null
-      if (this.#backlog.length !== 0 || !this.#placeExternal(external)) this.#backlog.push(external)
-      return
-    }
+    // The length of a large frame exceeds its 24 bits; nobody reads it.
+    const isLarge = this.#length > this.#ring.frameBytesMax
+    this.#words[0] = (kind << FRAME_KIND_SHIFT) | (isLarge ? 0 : this.#length)
     this.#backlog.push(this.#words)
-  }
-
-  #placeExternal(frame: SharedArrayBuffer): boolean {
-    const offset = this.#ring.reserve(EXTERNAL_FRAME_BYTES)
-    if (offset < 0) return false
-    this.#sendExternal(frame)
-    this.#ring.commit(offset, EXTERNAL_FRAME_BYTES, FrameKind.external)
-    return true
+    if (isLarge && this.#backlog.length === 1) this.#drainBacklog()
   }
 
   #drainBacklog(): void {
     const backlog = this.#backlog
+    const ring = this.#ring
     while (this.#backlogFrom < backlog.length) {
-      const frame = backlog[this.#backlogFrom] as Int32Array | SharedArrayBuffer
-      if (frame instanceof SharedArrayBuffer) {
-        if (!this.#placeExternal(frame)) return
+      const frame = backlog[this.#backlogFrom] as Int32Array
+      if (frame.byteLength > ring.frameBytesMax) {
+        if (!this.#sendPieces(frame)) return
       } else {
-        const length = alignFrame(frame.byteLength)
-        const offset = this.#ring.reserve(length)
+        const offset = ring.reserve(frame.byteLength)
         if (offset < 0) return
-        this.#ring.words.set(frame, offset >> 2)
-        this.#ring.commit(offset, length, (frame[0] as number) >>> FRAME_KIND_SHIFT)
+        ring.words.set(frame, offset >> 2)
+        ring.commit(offset, frame.byteLength, (frame[0] as number) >>> FRAME_KIND_SHIFT)
       }
       this.#backlogFrom++
     }
     this.#backlog = []
     this.#backlogFrom = 0
+  }
+
+  /** Sends what the ring has room for of a large frame; returns whether that was the rest of it. */
+  #sendPieces(frame: Int32Array): boolean {
+    const ring = this.#ring
+    const pieceBytesMax = ring.frameBytesMax - PIECE_HEADER_BYTES
+    while (this.#bytesSent < frame.byteLength) {
+      const length = Math.min(pieceBytesMax, frame.byteLength - this.#bytesSent)
+      const offset = ring.reserve(PIECE_HEADER_BYTES + length)
+      if (offset < 0) return false
+      ring.words[(offset >> 2) + 1] = frame.byteLength >> 2
+      const from = this.#bytesSent >> 2
+      ring.words.set(frame.subarray(from, from + (length >> 2)), (offset + PIECE_HEADER_BYTES) >> 2)
+      ring.commit(offset, PIECE_HEADER_BYTES + length, FrameKind.piece)
+      this.#bytesSent += length
+    }
+    this.#bytesSent = 0
+    releaseChunk(frame.buffer as ArrayBuffer)
+    return true
   }
 }

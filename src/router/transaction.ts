@@ -23,8 +23,10 @@ export interface Transaction {
   readonly watchedKeys: readonly Uint8Array[]
   /** Runs a command of the main thread. It may change the session (SELECT). */
   readonly runOnMain: (request: CommandRequest, answer: Answer) => void
-  /** The session's database now. It is asked for when EXEC comes and around each command of the main thread. */
+  /** The session's database now. It is asked for when EXEC comes and after each command of the main thread. */
   readonly database: () => number
+  /** The same for the flags that the session gives to its requests: SELECT changes the one, HELLO the other. */
+  readonly flags: () => number
   readonly nilArray: Uint8Array
 }
 
@@ -78,7 +80,7 @@ function executeInOrder(
   const arrived = (): void => {
     if (--missing === 0) answer(aborted ? transaction.nilArray : joinReplies(replies))
   }
-  const flags = watchShard >= 0 ? RequestFlag.conditional : 0
+  const conditional = watchShard >= 0 ? RequestFlag.conditional : 0
   const atHome = homes.filter((home) => home >= 0).length
   const extra = watchShard >= 0 ? 2 : 0
   let homeTarget = 0
@@ -105,7 +107,8 @@ function executeInOrder(
     const home = homes[i] as number
     if (home >= 0) {
       router.nextGsn()
-      router.send(home, homeTarget, part++, command.spec, transaction.database(), command.flags | flags, command.argv)
+      const flags = transaction.flags() | conditional
+      router.send(home, homeTarget, part++, command.spec, transaction.database(), flags, command.argv)
       return
     }
     const answerThis: Answer = (reply) => {
@@ -113,7 +116,7 @@ function executeInOrder(
       arrived()
     }
     if (runsOnMain(command)) transaction.runOnMain(command, answerThis)
-    else router.coordinate({ ...command, database: transaction.database() }, answerThis)
+    else router.coordinate({ ...command, database: transaction.database(), flags: transaction.flags() }, answerThis)
   })
   if (watchShard >= 0) router.send(watchShard, homeTarget, part, shardUnwatch, 0, 0, [NO_BYTES, connectionName])
   if (atHome + extra === 0 && commands.length === 0) answer(joinReplies([]))
@@ -136,6 +139,7 @@ function executeLocked(router: Router, transaction: Transaction, answer: Answer)
   const lock = router.lock(whole ? 'all' : keys, connectionName)
   const replies: Uint8Array[] = []
   let database = transaction.database()
+  let flags = transaction.flags()
 
   const finish = (reply: Uint8Array): void => {
     if (watchShards.length > 0) {
@@ -149,17 +153,15 @@ function executeLocked(router: Router, transaction: Transaction, answer: Answer)
   }
   const run = (command: CommandRequest, next: Answer): void => {
     if (!runsOnMain(command)) {
-      router.run({ ...command, database }, next, lock.owner)
+      router.run({ ...command, database, flags }, next, lock.owner)
       return
     }
-    // Commands that the client sent after EXEC may have changed its session in the meantime, which is none of this
-    // transaction's business: only what its own commands change is.
-    const before = transaction.database()
     router.actingOwner = lock.owner
     transaction.runOnMain(command, next)
     router.actingOwner = 0
-    const after = transaction.database()
-    if (after !== before) database = after
+    // What the client sends after EXEC waits, so that only the transaction's own commands can have changed the session.
+    database = transaction.database()
+    flags = transaction.flags()
   }
   let isRunning = false
   // A loop, because a thousand commands of the main thread in a row would be as many calls within each other.

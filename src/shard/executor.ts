@@ -7,6 +7,8 @@
  * Invariant: frames are executed in the order of the ring, except that a frame which must wait for a key lock (see
  * lock-table.ts) runs later; frames that share no key commute.
  */
+
+import { releaseChunk } from '../base/buffer-memory.js'
 import type { Clock } from '../base/clock.js'
 import { loggedArguments } from '../base/slowlog.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
@@ -15,7 +17,7 @@ import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { containerOf, fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
-import { FrameKind, LOCK_OWNER_SHIFT, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
+import { FrameKind, LOCK_OWNER_SHIFT, PIECE_HEADER_BYTES, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
 import { Keyspace } from '../store/keyspace.js'
 import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { ReplySender } from './reply-sender.js'
@@ -63,8 +65,6 @@ export interface ShardOptions {
   readonly clock: Clock
   /** Smaller chunks for simulations with many shards; see `Arena`. */
   readonly arenaChunkBytes?: number
-  /** The next frame that travels outside the ring. */
-  readonly takeExternal: () => SharedArrayBuffer
   readonly events: ShardEvents
   /** Called instead of blocking when the reply ring is full. */
   readonly onRepliesFull?: () => void
@@ -86,6 +86,9 @@ export class ShardExecutor implements ShardSelf {
   #periodicAtMs = 0
   #idleAtMs = 0
   #expireCycleUs = 0
+  /** The large frame that is coming in pieces. */
+  #assembly: Int32Array | null = null
+  #assembledWords = 0
   #runId = -1
   #runCalls = 0
   #runStartedUs = 0
@@ -181,17 +184,31 @@ export class ShardExecutor implements ShardSelf {
       case FrameKind.time:
         this.keyspace.nowMs = ((words[word + 1] as number) >>> 0) + (words[word + 2] as number) * 4294967296
         return
-      case FrameKind.external: {
-        const shared = this.#options.takeExternal()
-        this.#frame(new Int32Array(shared), new Uint8Array(shared), 0)
+      case FrameKind.piece:
+        this.#piece(words, word)
         return
-      }
       case FrameKind.unlock:
         this.locks.release((words[word + 7] as number) >>> LOCK_OWNER_SHIFT, (frame) => this.#resume(frame))
         return
       default:
         throw new Error(`shard ${this.#options.shard}: frame of unknown kind ${kind} at ${offset}`)
     }
+  }
+
+  /** Puts a large frame together again, and executes it when it is whole. */
+  #piece(words: Int32Array, word: number): void {
+    const total = words[word + 1] as number
+    this.#assembly ??= new Int32Array(total)
+    const length = ((words[word] as number) & FRAME_LENGTH_MASK) - PIECE_HEADER_BYTES
+    const from = word + PIECE_HEADER_BYTES / 4
+    this.#assembly.set(words.subarray(from, from + (length >> 2)), this.#assembledWords)
+    this.#assembledWords += length >> 2
+    if (this.#assembledWords < total) return
+    const frame = this.#assembly
+    this.#assembly = null
+    this.#assembledWords = 0
+    this.#frame(frame, new Uint8Array(frame.buffer), 0)
+    releaseChunk(frame.buffer as ArrayBuffer)
   }
 
   #request(kind: number, words: Int32Array, bytes: Uint8Array, word: number): void {

@@ -4,7 +4,6 @@
  * The time of active expiry and of table growth comes from the ring like every other time: the main thread's cron sends
  * it, which also wakes a sleeping shard, so an idle shard does its periodic work at the server's `hz`.
  */
-import type { MessagePort } from 'node:worker_threads'
 import type { RingMemory } from '../ring/byte-ring.js'
 import type { ShardExecutor } from './executor.js'
 
@@ -25,7 +24,6 @@ export interface ShardBirth {
   readonly databases: number
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
-  readonly externals: MessagePort
   readonly gauges: SharedArrayBuffer
 }
 

@@ -15,8 +15,8 @@
  * changed nothing.
  */
 import { assert } from '../base/assert.js'
+import { acquireChunk, releaseChunk } from '../base/buffer-memory.js'
 import { CHUNK_SHIFT, CHUNKS_MAX, UNIT_SHIFT } from './arena-ref.js'
-import { acquireChunk, releaseChunk } from './chunk-memory.js'
 
 /** 16 KiB. A block that a slab cannot serve is a run of whole pages, so this bounds what such a block wastes. */
 export const PAGE_SHIFT = 14

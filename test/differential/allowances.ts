@@ -83,7 +83,7 @@ export const allowances: readonly Allowance[] = [
       const name = (argv[0] as Buffer).toString('latin1').toLowerCase()
       const unitMs = name.startsWith('p') ? 1 : 1000
       const compares = argv.slice(3).some((option) => /^[gl]t$/i.test(option.toString('latin1')))
-      const isLast = Number(argv[2]) * unitMs + (name.endsWith('at') ? 0 : Date.now()) > Number.MAX_SAFE_INTEGER
+      const isLast = Number(argv[2]) * unitMs + (name.endsWith('at') ? 0 : Date.now()) >= Number.MAX_SAFE_INTEGER
       return compares && isLast && [ours, redis].every((reply) => [0n, 1n].includes(integerOf(reply) ?? -1n))
     },
   },

@@ -23,7 +23,7 @@ export function isKnownToRedis(since: string | undefined): boolean {
 }
 
 /** How often an argument that may be left out is there. */
-const PRESENT_ONCE_IN = 3
+const PRESENT_ONCE_IN = 2
 
 type Draw = (words: Vocabulary) => Buffer
 
@@ -76,7 +76,8 @@ function drawLeaf(words: Vocabulary, command: string, argument: ArgumentSpec): B
 /** One argument of the tree, with its token, as often as it may stand there. */
 function drawArgument(words: Vocabulary, command: string, argument: ArgumentSpec): Buffer[] {
   const { choice } = words
-  const times = argument.multiple === true ? choice.between(1, choice.oneIn(6) ? 8 : 3) : 1
+  const timesMax = choice.oneIn(300) ? 300 : choice.oneIn(6) ? 8 : 3
+  const times = argument.multiple === true ? choice.between(1, timesMax) : 1
   const drawn: Buffer[] = []
   for (let i = 0; i < times; i++) {
     if (argument.token !== undefined && (i === 0 || argument.multipleToken === true)) {

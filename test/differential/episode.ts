@@ -5,10 +5,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Comparison, type Tally } from './comparison.js'
-import { bulkOf, elementsOf, isErrorReply } from './reply-bytes.js'
+import { storesExpired } from './hazards.js'
+import { bulkOf } from './reply-bytes.js'
 import { NoReplyError } from './reply-connection.js'
 import { CONTROL, type ServerPair } from './server-pair.js'
 import { type Argv, type ClientIndex, type Step, shownBytes, shownCommand } from './step.js'
+import { removeExpired, scanToEnd } from './whole-scan.js'
 
 export interface Difference {
   /** The place among the steps. */
@@ -19,10 +21,7 @@ export interface Difference {
 /** What `let-expire` waits: a time to live of 2 ms is over, also for a server that reads the clock only now and then. */
 const EXPIRED_AFTER_MS = 8
 
-/** A scan of so few keys is over long before. */
-const SCAN_CALLS_MAX = 10_000
-
-const QUEUED = '+QUEUED\r\n'
+const ARRAY = '*'.charCodeAt(0)
 
 const words = (...texts: string[]): Argv => texts.map((text) => Buffer.from(text))
 const DIGEST = words('DEBUG', 'DIGEST')
@@ -64,6 +63,8 @@ function groupAt(steps: readonly Step[], at: number): readonly Step[] {
 class Episode {
   readonly #pair: ServerPair
   readonly #comparison: Comparison
+  /** Whether keys whose time is over may still be there. */
+  #mayHoldExpired = false
 
   constructor(pair: ServerPair, tally: Tally) {
     this.#pair = pair
@@ -94,6 +95,7 @@ class Episode {
     const { ours, redis } = await this.#pair.exchange(client, commands)
     for (let i = 0; i < commands.length; i++) {
       const argv = commands[i] as Argv
+      if (storesExpired(argv)) this.#mayHoldExpired = true
       if (!this.#comparison.areBothRight(client, argv, ours[i] as Buffer, redis[i] as Buffer)) {
         return different(shownCommand(argv), ours[i] as Buffer, redis[i] as Buffer, i)
       }
@@ -102,51 +104,38 @@ class Episode {
   }
 
   async #scan(client: ClientIndex, options: Argv): Promise<Difference | undefined> {
-    const seen = { ours: new Set<string>(), redis: new Set<string>() }
-    const cursors: { ours: Buffer | undefined; redis: Buffer | undefined } = {
-      ours: Buffer.from('0'),
-      redis: Buffer.from('0'),
+    const outcome = await scanToEnd(this.#pair, client, options)
+    if (outcome === 'endless') return { step: 0, what: `SCAN ${shownCommand(options)} does not come to its end` }
+    if ('replies' in outcome) {
+      const { ours, redis } = outcome.replies
+      const argv = [...words('SCAN', '0'), ...options]
+      const isRight = redis[0] !== ARRAY && this.#comparison.areBothRight(client, argv, ours, redis)
+      return isRight ? undefined : different(shownCommand(argv), ours, redis)
     }
-    for (let calls = 0; cursors.ours !== undefined || cursors.redis !== undefined; calls++) {
-      if (calls === SCAN_CALLS_MAX) return { step: 0, what: `SCAN is not over after ${calls} calls` }
-      const commandOf = (cursor: Buffer | undefined): Argv => [...words('SCAN'), cursor ?? Buffer.from('0'), ...options]
-      const replies = await this.#pair.exchangeEach(client, commandOf(cursors.ours), commandOf(cursors.redis))
-      if (isErrorReply(replies.redis) || replies.redis.toString('latin1') === QUEUED) {
-        if (this.#comparison.areBothRight(client, commandOf(undefined), replies.ours, replies.redis)) return undefined
-        return different('SCAN', replies.ours, replies.redis)
-      }
-      for (const server of ['ours', 'redis'] as const) {
-        if (cursors[server] === undefined) continue
-        const [cursor, keys] = elementsOf(replies[server]) ?? []
-        if (cursor === undefined || keys === undefined) return different('SCAN', replies.ours, replies.redis)
-        for (const key of elementsOf(keys) ?? []) seen[server].add(shownBytes(bulkOf(key) as Buffer))
-        const next = bulkOf(cursor)
-        cursors[server] = next?.toString() === '0' ? undefined : next
-      }
-    }
-    const [ours, redis] = [seen.ours, seen.redis].map((keys) => [...keys].sort().join('\n'))
-    if (ours === redis) return undefined
-    return { step: 0, what: `SCAN to the end\nours:\n${ours}\nredis:\n${redis}` }
+    const { ours, redis } = outcome.keys
+    if (ours.join('\n') === redis.join('\n')) return undefined
+    return { step: 0, what: `SCAN to the end\nours:  ${ours.join(' ')}\nredis: ${redis.join(' ')}` }
   }
 
   async #randomKey(client: ClientIndex): Promise<Difference | undefined> {
     const command = words('RANDOMKEY')
-    const replies = await this.#pair.exchangeEach(client, command, command)
-    if (!this.#comparison.areBothRight(client, command, replies.ours, replies.redis)) {
-      return different('RANDOMKEY', replies.ours, replies.redis)
-    }
-    const keys = { ours: bulkOf(replies.ours), redis: bulkOf(replies.redis) }
-    if (keys.ours === undefined || keys.redis === undefined) return undefined
-    const exists = await this.#pair.exchangeEach(
-      client,
-      [...words('EXISTS'), keys.ours],
-      [...words('EXISTS'), keys.redis],
+    const replies = await this.#pair.exchange(client, [command])
+    const [ours, redis] = [replies.ours[0] as Buffer, replies.redis[0] as Buffer]
+    if (!this.#comparison.areBothRight(client, command, ours, redis)) return different('RANDOMKEY', ours, redis)
+    const key = bulkOf(ours)
+    const redisKey = bulkOf(redis)
+    if (key === undefined || redisKey === undefined) return undefined
+    const exists = await this.#pair.exchangeEach(client, [[...words('EXISTS'), key]], [[...words('EXISTS'), redisKey]])
+    if (exists.ours[0]?.toString() === ':1\r\n') return undefined
+    return different(
+      `EXISTS ${shownBytes(key)}, which RANDOMKEY gave`,
+      exists.ours[0] as Buffer,
+      exists.redis[0] as Buffer,
     )
-    if (exists.ours.equals(exists.redis)) return undefined
-    return different(`EXISTS of the key that RANDOMKEY gave, ${shownBytes(keys.ours)}`, exists.ours, exists.redis)
   }
 
   async #letExpire(database: number, argv: Argv): Promise<Difference | undefined> {
+    this.#mayHoldExpired = true
     const commands = [words('SELECT', String(database)), argv]
     const { ours, redis } = await this.#pair.exchange(CONTROL, commands)
     for (let i = 0; i < commands.length; i++) {
@@ -159,6 +148,8 @@ class Episode {
   }
 
   async #digest(): Promise<Difference | undefined> {
+    if (this.#mayHoldExpired) await removeExpired(this.#pair)
+    this.#mayHoldExpired = false
     const { ours, redis } = await this.#pair.exchange(CONTROL, [DIGEST])
     return (ours[0] as Buffer).equals(redis[0] as Buffer)
       ? undefined

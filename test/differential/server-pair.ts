@@ -84,21 +84,21 @@ export class ServerPair {
     }
   }
 
-  /** @throws NoReplyError */
-  async exchange(client: ClientIndex | typeof CONTROL, commands: readonly Argv[]): Promise<Replies> {
+  /** Sends different commands to the two. @throws NoReplyError */
+  async exchangeEach(
+    client: ClientIndex | typeof CONTROL,
+    toOurs: readonly Argv[],
+    toRedis: readonly Argv[],
+  ): Promise<Replies> {
     const [ours, redis] = await Promise.all([
-      (this.#ours[client] as ReplyConnection).exchange(commands),
-      (this.#redis[client] as ReplyConnection).exchange(commands),
+      (this.#ours[client] as ReplyConnection).exchange(toOurs),
+      (this.#redis[client] as ReplyConnection).exchange(toRedis),
     ])
     return { ours, redis }
   }
 
-  /** Sends different commands to the two. @throws NoReplyError */
-  async exchangeEach(client: ClientIndex, ours: Argv, redis: Argv): Promise<{ ours: Buffer; redis: Buffer }> {
-    const replies = await Promise.all([
-      (this.#ours[client] as ReplyConnection).exchange([ours]),
-      (this.#redis[client] as ReplyConnection).exchange([redis]),
-    ])
-    return { ours: replies[0][0] as Buffer, redis: replies[1][0] as Buffer }
+  /** @throws NoReplyError */
+  exchange(client: ClientIndex | typeof CONTROL, commands: readonly Argv[]): Promise<Replies> {
+    return this.exchangeEach(client, commands, commands)
   }
 }

@@ -400,8 +400,12 @@ export class Vocabulary {
   /** The keys of this workload; the first ones are used most. */
   readonly keys: readonly Buffer[]
 
-  constructor(choice: Choice) {
+  readonly #hasBigValues: boolean
+
+  /** @param hasBigValues now and then a value has hundreds of kilobytes */
+  constructor(choice: Choice, hasBigValues: boolean) {
     this.choice = choice
+    this.#hasBigValues = hasBigValues
     this.keys = choice.shuffled(KEYS).slice(0, choice.between(3, 12))
   }
 
@@ -413,6 +417,7 @@ export class Vocabulary {
 
   value(): Buffer {
     const { choice } = this
+    if (this.#hasBigValues && choice.oneIn(30)) return Buffer.alloc(choice.between(10_000, 400_000), choice.bytes(7))
     switch (choice.below(12)) {
       case 0:
       case 1:
@@ -455,12 +460,13 @@ export class Vocabulary {
     )
   }
 
+  /** Often one of two times, so that GT and LT compare a time with itself. */
   unixSeconds(): Buffer {
-    return this.#timeOr(UNIX_SECONDS)
+    return this.#timeOr(this.choice.oneIn(2) ? UNIX_SECONDS.slice(0, 2) : UNIX_SECONDS)
   }
 
   unixMilliseconds(): Buffer {
-    return this.#timeOr(UNIX_MILLISECONDS)
+    return this.#timeOr(this.choice.oneIn(2) ? UNIX_MILLISECONDS.slice(0, 2) : UNIX_MILLISECONDS)
   }
 
   /** Two draws from so many are never so close that the clock decides which of them is later. */

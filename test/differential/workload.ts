@@ -81,8 +81,10 @@ const UNKNOWN = [
 
 /** What the episodes of one seed are like. */
 interface Profile {
-  /** Keys end while clients look on. Commands that remove such keys by chance are left out then, and only then. */
+  /** Keys end while clients look on. Commands to which such keys make a difference by chance are left out then. */
   readonly letsExpire: boolean
+  /** Some values are so long that neither requests nor replies fit where short ones go. */
+  readonly hasBigValues: boolean
   /** How many of a hundred commands travel together with the one before. */
   readonly joinedPercent: number
   readonly damagesOnceIn: number
@@ -91,6 +93,10 @@ interface Profile {
 export function stepsOf(seed: number, count: number): Step[] {
   return new Workload(seed).steps(count)
 }
+
+/** In half of the episodes a few commands come so often that they meet each other's results (swarm testing). */
+const FAVOURITES_ONCE_IN = 7
+const FAVOURITE_FACTOR = 8
 
 /** Steps between two comparisons of the data sets. */
 const DIGEST_EVERY = 250
@@ -105,16 +111,25 @@ class Workload {
 
   constructor(seed: number) {
     this.#choice = new Choice(seed)
-    this.#words = new Vocabulary(this.#choice)
+    const hasBigValues = this.#choice.oneIn(10)
+    this.#words = new Vocabulary(this.#choice, hasBigValues)
     this.#profile = {
+      hasBigValues,
       letsExpire: this.#choice.oneIn(3),
-      joinedPercent: this.#choice.of([0, 20, 50, 90]),
+      joinedPercent: this.#choice.of([0, 20, 50, 90, 99]),
       damagesOnceIn: this.#choice.of([8, 20, 100]),
     }
-    const byChance = this.#profile.letsExpire ? ['scan', 'randomkey'] : []
+    // DBSIZE counts keys whose time is over; which of them are gone depends on what each server has looked at.
+    const omitted = this.#profile.letsExpire ? ['scan', 'randomkey', 'dbsize'] : []
+    // LCS of two long strings takes minutes.
+    if (hasBigValues) omitted.push('lcs')
+    const isSwarm = this.#choice.oneIn(2)
     this.#specs = drawnSpecs
-      .filter((spec) => !byChance.includes(spec.name))
-      .map((spec) => ({ spec, weight: WEIGHTS[fullNameOf(spec)] ?? 2 }))
+      .filter((spec) => !omitted.includes(spec.name))
+      .map((spec) => {
+        const isFavourite = isSwarm && this.#choice.oneIn(FAVOURITES_ONCE_IN)
+        return { spec, weight: (WEIGHTS[fullNameOf(spec)] ?? 2) * (isFavourite ? FAVOURITE_FACTOR : 1) }
+      })
   }
 
   steps(count: number): Step[] {
@@ -150,7 +165,7 @@ class Workload {
         return [this.#words.inAnyCase(choice.oneIn(10) ? 'discard' : 'exec')]
       }
     } else if (choice.oneIn(150)) {
-      return choice.of(UNKNOWN)
+      return choice.oneIn(2) ? choice.of(UNKNOWN) : this.#unknownCommand()
     }
     for (;;) {
       const { spec } = choice.weighted(this.#specs)
@@ -161,6 +176,14 @@ class Workload {
       if (spec.name === 'exec' || spec.name === 'discard' || spec.name === 'reset') this.#isQueueing[client] = false
       return argv
     }
+  }
+
+  /** No command and no subcommand begins with these letters. */
+  #unknownCommand(): Argv {
+    const choice = this.#choice
+    const name = Buffer.concat([Buffer.from('zz'), choice.bytes(choice.below(choice.oneIn(4) ? 200 : 10))])
+    const rest = Array.from({ length: choice.below(8) }, () => this.#words.word())
+    return choice.oneIn(3) ? [Buffer.from(choice.of(['OBJECT', 'config', 'CLIENT'])), name, ...rest] : [name, ...rest]
   }
 
   /** The command with something missing, too much, or in the wrong place. Its name stays, so that it is always a known one. */

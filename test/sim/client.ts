@@ -144,6 +144,7 @@ export class SimulatedClient {
           this.#runOnMain(argv, answer)
         },
         database: () => this.database,
+        flags: () => 0,
         nilArray: asciiBytes(NIL_ARRAY),
       },
       (reply) => this.#answered(sequence, textOf(reply)),

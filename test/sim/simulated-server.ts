@@ -37,7 +37,6 @@ export class SimulatedServer {
     for (let shard = 0; shard < shardCount; shard++) {
       const requests = createRingMemory(RING_BYTES)
       const replies = createRingMemory(RING_BYTES)
-      const externals: SharedArrayBuffer[] = []
       const executor = new ShardExecutor({
         shard,
         shardCount,
@@ -48,11 +47,6 @@ export class SimulatedServer {
         randomSeed: seed + shard,
         arenaChunkBytes: ARENA_CHUNK_BYTES,
         clock,
-        takeExternal: () => {
-          const frame = externals.shift()
-          if (frame === undefined) throw new Error('a frame outside the ring was announced but is not there')
-          return frame
-        },
         events: {
           slow: () => {
             throw new Error('time stands still while a command runs, so that none is slow')
@@ -63,7 +57,7 @@ export class SimulatedServer {
         },
       })
       shards.push({ executor, order: new OrderObserver(requests) })
-      links.push(new ShardLink(shard, requests, replies, (frame) => externals.push(frame)))
+      links.push(new ShardLink(shard, requests, replies))
     }
     this.shards = shards
     this.router = new Router(links, sink, databases, seed)
