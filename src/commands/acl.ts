@@ -4,7 +4,7 @@
  * Runs on the main thread. Invariant: a session whose `authenticated` is set belongs to a user that exists.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { subcommandSyntax } from '../resp/errors.js'
+import { shownPart, subcommandSyntax } from '../resp/errors.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
 import type { ServerServices, SessionView } from './server-services.js'
@@ -94,7 +94,7 @@ function cat(call: MainCall): void {
   }
   const wanted = call.word(2)
   if (!(ACL_CATEGORIES as readonly string[]).includes(wanted)) {
-    reply.errorText(`ERR Unknown category '${call.text(2).slice(0, 128)}'`)
+    reply.errorText(`ERR Unknown category '${shownPart(call.text(2), 128)}'`)
     return
   }
   const table = server.commandTable

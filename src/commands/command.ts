@@ -5,7 +5,7 @@
  * `server.commandTable` instead of importing it.
  */
 import { globMatches } from '../base/glob.js'
-import { errors, unknownSubcommand } from '../resp/errors.js'
+import { errors } from '../resp/errors.js'
 import { shownSubcommands, writeCommandDocs, writeCommandInfo } from './command-description.js'
 import { getKeys, getKeysAndFlags } from './command-keys.js'
 import { writeHelp } from './help-reply.js'
@@ -24,12 +24,7 @@ function lookUp(table: CommandTableView, fullName: string): CommandSpec | undefi
   return table.lookup(name, subcommand)
 }
 
-/** COMMAND. With an argument it comes here only when that names no subcommand. */
-function describeAll(call: MainCall): void {
-  if (call.argc > 1) call.reply.error(unknownSubcommand('command', call.text(1)))
-  else writeAllInfo(call)
-}
-
+/** COMMAND, and COMMAND INFO without a name. */
 function writeAllInfo(call: MainCall): void {
   const table = call.server.commandTable
   const shown = shownCommands(table)
@@ -175,7 +170,7 @@ export const commandCommands: readonly CommandSpec[] = [
     categories: ['connection'],
     tips: ANY_ORDER,
     route: { on: 'main' },
-    main: describeAll,
+    main: writeAllInfo,
     subcommands: [
       subcommand('count', 2, '2.8.13', 'Says how many commands there are.', 'O(1)', count),
       subcommand('docs', -2, '7.0.0', 'Explains commands.', OF_LOOKUPS, docs, { tips: ANY_ORDER, arguments: NAMES }),

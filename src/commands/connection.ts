@@ -3,7 +3,7 @@
  *
  * Runs on the main thread.
  */
-import { encodeError, errors, wrongArity } from '../resp/errors.js'
+import { encodeError, errors, shownPart, wrongArity } from '../resp/errors.js'
 import { authenticate, isPasswordRequired } from './acl.js'
 import { CLIENT_NAME_REFUSED, isPlainWord } from './client-attributes.js'
 import type { MainCall } from './main-call.js'
@@ -80,7 +80,7 @@ function hello(call: MainCall): void {
         return
       }
     } else {
-      reply.errorText(`ERR Syntax error in HELLO option '${call.text(i)}'`)
+      reply.errorText(`ERR Syntax error in HELLO option '${shownPart(call.text(i))}'`)
       return
     }
   }

@@ -7,7 +7,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/expire/
  */
 import { INT64_MAX, INT64_MIN } from '../base/integer.js'
-import { encodeError, errors, invalidExpire } from '../resp/errors.js'
+import { encodeError, errors, invalidExpire, shownPart } from '../resp/errors.js'
 import { NO_EXPIRY } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
@@ -64,8 +64,7 @@ function parseConditions(call: ShardCall): number {
     else if (call.is(i, 'GT')) conditions |= Condition.gt
     else if (call.is(i, 'LT')) conditions |= Condition.lt
     else {
-      // Redis prints the option as a C string, which ends at the first zero byte.
-      call.reply.errorText(`ERR Unsupported option ${call.text(i).replace(/\0.*$/s, '')}`)
+      call.reply.errorText(`ERR Unsupported option ${shownPart(call.text(i))}`)
       return -1
     }
   }

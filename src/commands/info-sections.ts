@@ -6,8 +6,10 @@
  * (forks, modules, active defragmentation, I/O threads) or not yet (replicas, the append-only file, scripts) shows what
  * Redis shows when it is off.
  */
+
 import { readFileSync } from 'node:fs'
 import { machine, release, type } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 import { typeOfSession } from './client-list.js'
 import { type InfoSources, overShards } from './info-sources.js'
 import { countsByError } from './info-statistics.js'
@@ -232,7 +234,7 @@ export function shardkeepLines(sources: InfoSources): string[] {
     `shardkeep_version:${server.version}`,
     `node_version:${process.versions.node}`,
     `shards:${server.shardCount}`,
-    `shardkeep_v8_heap_used:${process.memoryUsage().heapUsed + overShards(sources, (shard) => shard.heapUsedBytes)}`,
+    `shardkeep_v8_heap_used:${getHeapStatistics().used_heap_size + overShards(sources, (shard) => shard.heapUsedBytes)}`,
     `shardkeep_arena_bytes:${overShards(sources, (shard) => shard.arenaBytes)}`,
     `shardkeep_arena_used_bytes:${overShards(sources, (shard) => shard.usedBytes)}`,
     `shardkeep_table_bytes:${overShards(sources, (shard) => shard.tableBytes)}`,

@@ -5,6 +5,7 @@
  */
 import { asciiBytes } from '../base/bytes.js'
 import { addHistogram, bucketBoundUs, emptyHistogram, histogramCount } from '../base/histogram.js'
+import { shownPart } from '../resp/errors.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import { writeHelp } from './help-reply.js'
 import { latencyReport } from './latency-doctor.js'
@@ -49,7 +50,7 @@ function graph(call: MainCall): void {
   const event = call.text(2)
   const series = call.server.latency.events().get(event)
   if (series === undefined) {
-    call.reply.errorText(`ERR No samples available for event '${event}'`)
+    call.reply.errorText(`ERR No samples available for event '${shownPart(event)}'`)
     return
   }
   call.reply.verbatim(latencyGraph(event, series, Math.floor(call.server.clock.nowMs() / 1000)))

@@ -3,6 +3,7 @@
  *
  * Runs on the main thread, on the statistics that all shards have sent. All figures are bytes unless named otherwise.
  */
+import { getHeapStatistics } from 'node:v8'
 import type { ServerServices, ShardStatistics } from './server-services.js'
 
 /** A time to live stands in the key's own record. */
@@ -32,7 +33,7 @@ export interface MemoryOverhead {
 
 /** Bytes in use by all threads: keys, values and tables in the arenas, and the live JavaScript objects beside them. */
 export function usedMemoryBytes(shards: readonly ShardStatistics[]): number {
-  let used = process.memoryUsage().heapUsed
+  let used = getHeapStatistics().used_heap_size
   for (const shard of shards) used += shard.usedBytes + shard.heapUsedBytes
   return used
 }

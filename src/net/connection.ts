@@ -170,7 +170,7 @@ export class Connection {
     if (owedMax < this.owedMax) this.owedMax = owedMax
   }
 
-  /** A large request is on its way to its shard outside the ring, where nothing else bounds how many there are. */
+  /** A large request is on its way to its shard, beside the ring, where nothing else bounds how many there are. */
   noteLargeRequest(bytes: number): void {
     const owedMax = Math.max(1, Math.floor(OWED_BYTES_MAX / bytes))
     if (owedMax < this.owedMax) this.owedMax = owedMax

@@ -222,7 +222,7 @@ export class Dispatcher {
       const subcommand = findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
       if (subcommand >= 0) {
         id = subcommand
-      } else if (this.#kinds[id] === CommandKind.container) {
+      } else {
         const container = (specs[id] as CommandSpec).name
         this.#reject(connection, unknownSubcommand(container, textOf(bytes, offsets, lengths, 1)), id)
         return true

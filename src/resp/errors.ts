@@ -39,8 +39,8 @@ export const errors = {
 
 const NAME_BYTES_SHOWN_MAX = 128
 
-/** A client's word as far as Redis shows it: up to a zero byte, and no more than `lengthMax`. */
-function shownPart(word: string, lengthMax: number): string {
+/** A client's word as Redis shows it in errors, where it is a C string: up to a zero byte, and no more than `lengthMax`. */
+export function shownPart(word: string, lengthMax = Number.POSITIVE_INFINITY): string {
   const zero = word.indexOf('\0')
   return word.slice(0, zero < 0 ? lengthMax : Math.min(zero, lengthMax))
 }

@@ -8,6 +8,7 @@
  * lock-table.ts) runs later; frames that share no key commute.
  */
 
+import { getHeapStatistics } from 'node:v8'
 import { releaseChunk } from '../base/buffer-memory.js'
 import type { Clock } from '../base/clock.js'
 import { loggedArguments } from '../base/slowlog.js'
@@ -361,7 +362,7 @@ export class ShardExecutor implements ShardSelf {
   statistics(): ShardStatistics {
     const { stats } = this.keyspace
     const memory = this.keyspace.memory()
-    const heap = process.memoryUsage()
+    const heap = getHeapStatistics()
     const databases = []
     for (let index = 0; index < this.#options.databases; index++) {
       const db = this.keyspace.database(index)
@@ -383,8 +384,8 @@ export class ShardExecutor implements ShardSelf {
       arenaBytes: memory.arenaBytes,
       usedBytes: memory.usedBytes,
       tableBytes: memory.tableBytes,
-      heapUsedBytes: heap.heapUsed,
-      heapTotalBytes: heap.heapTotal,
+      heapUsedBytes: heap.used_heap_size,
+      heapTotalBytes: heap.total_heap_size,
       commands: this.#statistics.snapshot(),
       errors: { ...this.#statistics.errors },
     }

@@ -75,6 +75,11 @@ const found: readonly (readonly [name: string, steps: readonly Step[]])[] = [
     'line breaks at the end of an error',
     stepsOf('A> EXPIRE a 10000 x_', 'A> EXPIRE a 10000 _', 'A> EXPIRE a 10000 x_y'),
   ],
+  ['a subcommand that COMMAND does not have', stepsOf('A> COMMAND nope', 'A> MULTI', 'A> COMMAND nope', 'A> EXEC')],
+  [
+    'zero bytes in what an error shows',
+    stepsOf('A> HELLO 2 x\\0y', 'A> EXPIRE a 10000 x\\0y', 'A> ACL CAT x\\0y', 'A> LATENCY GRAPH x\\0y'),
+  ],
   [
     'WATCH leaves a key whose time is over',
     [...stepsOf('A> SET a 1'), letExpire('PEXPIRE a 1'), ...stepsOf('A> WATCH a', 'A> DBSIZE')],

@@ -417,7 +417,9 @@ export class Vocabulary {
 
   value(): Buffer {
     const { choice } = this
-    if (this.#hasBigValues && choice.oneIn(30)) return Buffer.alloc(choice.between(10_000, 400_000), choice.bytes(7))
+    if (this.#hasBigValues && choice.oneIn(30)) {
+      return Buffer.alloc(choice.between(10_000, choice.oneIn(10) ? 4_000_000 : 400_000), choice.bytes(7))
+    }
     switch (choice.below(12)) {
       case 0:
       case 1:

@@ -117,7 +117,6 @@ describe('memory', () => {
     const key = Buffer.from('huge')
     const before = residentBytes()
     db.setString(key, 0, 4, value, 0, value.length, 0, NO_EXPIRY)
-    expect(residentBytes() - before).toBeGreaterThan(60 * MIB)
     expect(db.valueLength).toBe(value.length)
     expect(Buffer.compare(value, db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength))).toBe(0)
     expect(db.memoryUsage()).toBeLessThan(64 * MIB * 1.01)
