@@ -100,6 +100,12 @@ export const allowances: readonly Allowance[] = [
     allows: (ours, redis) => (integerOf(ours) ?? -1n) >= 0n && (integerOf(redis) ?? -1n) >= 0n,
   },
   {
+    name: 'access frequency',
+    reason: 'whether an access makes the counter greater is left to chance',
+    commands: ['object|freq'],
+    allows: (ours, redis) => (integerOf(ours) ?? -1n) >= 0n && (integerOf(redis) ?? -1n) >= 0n,
+  },
+  {
     name: 'order of keys',
     reason: 'KEYS gives keys in no order',
     commands: ['keys'],

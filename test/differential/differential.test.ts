@@ -42,8 +42,8 @@ describe.skipIf(!hasRedis7).each([1, 2, 4])('random commands beside Redis 7.0 at
 describe.skipIf(!hasRedis7)('all of these together', () => {
   it('had every command, and succeeded with it', () => {
     const untried = drawnSpecs.filter((spec) => (total.calls.get(fullNameOf(spec))?.succeeded ?? 0) === 0)
-    // The access frequency is told only where an LFU policy says so, and nobody needs a password here.
-    expect(untried.map(fullNameOf).filter((name) => name !== 'object|freq' && name !== 'auth')).toEqual([])
+    // Nobody needs a password here.
+    expect(untried.map(fullNameOf).filter((name) => name !== 'auth')).toEqual([])
   })
 
   it('needed allowances for a few of a hundred only', () => {

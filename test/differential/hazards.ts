@@ -11,7 +11,10 @@ const LIFE_MS_MIN = 1_000_000
 
 /** A value of up to this size is quickly written; beyond proto-max-bulk-len it is refused. */
 const OFFSET_MAX = 10_000
-const BULK_BYTES_MAX = 536_870_912
+
+/** The smallest proto-max-bulk-len that there can be. Values of that size are no hazard. */
+export const SMALL_BULK_BYTES_MAX = 1_048_576
+export const BULK_BYTES_MAX = 536_870_912
 
 /** An argument as the number it is, or NaN. */
 function numberAt(argv: Argv, i: number): number {
@@ -32,7 +35,8 @@ function optionEndsSoon(argv: Argv): boolean {
   })
 }
 
-export function isHazardous(argv: Argv): boolean {
+/** @param bulkBytesMax what proto-max-bulk-len is set to */
+export function isHazardous(argv: Argv, bulkBytesMax: number): boolean {
   const name = argv[0]?.toString('latin1').toLowerCase()
   switch (name) {
     case 'expire':
@@ -46,7 +50,8 @@ export function isHazardous(argv: Argv): boolean {
       return optionEndsSoon(argv)
     case 'setrange': {
       const offset = numberAt(argv, 2)
-      return offset > OFFSET_MAX && offset + (argv[3]?.length ?? 0) <= BULK_BYTES_MAX
+      const isQuick = offset <= OFFSET_MAX || bulkBytesMax <= SMALL_BULK_BYTES_MAX
+      return !isQuick && offset + (argv[3]?.length ?? 0) <= bulkBytesMax
     }
     case 'wait':
       return numberAt(argv, 1) > 0

@@ -38,6 +38,9 @@ const KEYS = [
   'q'.repeat(300),
 ].map(latin1)
 
+/** Enough for tables of many buckets, and scans of many steps. */
+const MANY_KEYS = Array.from({ length: 200 }, (_, i) => latin1(`key:${i}`))
+
 /** Integers around every limit that a parser or a command has. */
 export const INTEGERS = [
   '0',
@@ -311,6 +314,9 @@ const OFFSETS = [
   '-45',
   '-100',
   '-1000',
+  '1048565',
+  '1048575',
+  '1048576',
   '536870911',
   '536870912',
   '2147483647',
@@ -406,7 +412,8 @@ export class Vocabulary {
   constructor(choice: Choice, hasBigValues: boolean) {
     this.choice = choice
     this.#hasBigValues = hasBigValues
-    this.keys = choice.shuffled(KEYS).slice(0, choice.between(3, 12))
+    const few = choice.shuffled(KEYS).slice(0, choice.between(3, 12))
+    this.keys = choice.oneIn(6) ? [...few, ...MANY_KEYS] : few
   }
 
   key(): Buffer {

@@ -8,7 +8,7 @@ import type { CommandGroup, CommandSpec } from '../../src/commands/spec.js'
 import { commands, fullNameOf } from '../../src/commands/table.js'
 import { Choice } from './choice.js'
 import { drawCommand, isKnownToRedis } from './command-arguments.js'
-import { isHazardous, storesExpired } from './hazards.js'
+import { BULK_BYTES_MAX, isHazardous, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
 import type { Argv, ClientIndex, Step } from './step.js'
 import { Vocabulary } from './vocabulary.js'
 
@@ -44,7 +44,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   flushall: 0.15,
   swapdb: 0.5,
   scan: 0.5,
-  'object|freq': 0.3,
+  'object|freq': 0.5,
   'object|idletime': 0.5,
 }
 
@@ -85,6 +85,10 @@ interface Profile {
   readonly letsExpire: boolean
   /** Some values are so long that neither requests nor replies fit where short ones go. */
   readonly hasBigValues: boolean
+  /** Strings soon get as long as they may be. */
+  readonly hasSmallLimit: boolean
+  /** Keys have access frequencies in the place of idle times. */
+  readonly usesLfu: boolean
   /** How many of a hundred commands travel together with the one before. */
   readonly joinedPercent: number
   readonly damagesOnceIn: number
@@ -115,6 +119,9 @@ class Workload {
     this.#words = new Vocabulary(this.#choice, hasBigValues)
     this.#profile = {
       hasBigValues,
+      // A request with a longer value would be the connection's last.
+      hasSmallLimit: !hasBigValues && this.#choice.oneIn(8),
+      usesLfu: this.#choice.oneIn(10),
       letsExpire: this.#choice.oneIn(3),
       joinedPercent: this.#choice.of([0, 20, 50, 90, 99]),
       damagesOnceIn: this.#choice.of([8, 20, 100]),
@@ -137,6 +144,13 @@ class Workload {
     for (const client of [0, 1] as const) {
       const argv = ['HELLO', this.#choice.of(['2', '3'])].map((word) => Buffer.from(word))
       steps.push({ do: 'send', client, argv, joined: false })
+    }
+    const settings: [name: string, value: string][] = []
+    if (this.#profile.hasSmallLimit) settings.push(['proto-max-bulk-len', String(SMALL_BULK_BYTES_MAX)])
+    if (this.#profile.usesLfu) settings.push(['maxmemory-policy', 'allkeys-lfu'])
+    for (const setting of settings) {
+      const argv = ['CONFIG', 'SET', ...setting].map((word) => Buffer.from(word))
+      steps.push({ do: 'send', client: 0, argv, joined: false })
     }
     while (steps.length < count) {
       if (steps.length % DIGEST_EVERY === 0) steps.push({ do: 'digest' })
@@ -171,7 +185,8 @@ class Workload {
       const { spec } = choice.weighted(this.#specs)
       let argv = drawCommand(this.#words, spec)
       if (choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
-      if (isHazardous(argv) || (!this.#profile.letsExpire && storesExpired(argv))) continue
+      if (isHazardous(argv, this.#profile.hasSmallLimit ? SMALL_BULK_BYTES_MAX : BULK_BYTES_MAX)) continue
+      if (!this.#profile.letsExpire && storesExpired(argv)) continue
       if (spec.name === 'multi') this.#isQueueing[client] = true
       if (spec.name === 'exec' || spec.name === 'discard' || spec.name === 'reset') this.#isQueueing[client] = false
       return argv
