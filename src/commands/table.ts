@@ -5,7 +5,7 @@
  * a process because all of them run the same build.
  */
 import { assert } from '../base/assert.js'
-import { aclCommands } from './acl.js'
+import { ACL_CATEGORIES, aclCommands } from './acl.js'
 import { clientCommands } from './client.js'
 import { commandCommands } from './command.js'
 import { configCommands } from './config.js'
@@ -190,32 +190,8 @@ export function categoriesOf(spec: CommandSpec): readonly string[] {
   if (flags.has('fast')) categories.add('fast')
   if (flags.has('blocking')) categories.add('blocking')
   if (!categories.has('fast')) categories.add('slow')
-  return CATEGORY_ORDER.filter((category) => categories.has(category))
+  return ACL_CATEGORIES.filter((category) => categories.has(category))
 }
-
-const CATEGORY_ORDER = [
-  'keyspace',
-  'read',
-  'write',
-  'set',
-  'sortedset',
-  'list',
-  'hash',
-  'string',
-  'bitmap',
-  'hyperloglog',
-  'geo',
-  'stream',
-  'pubsub',
-  'admin',
-  'fast',
-  'slow',
-  'blocking',
-  'dangerous',
-  'connection',
-  'transaction',
-  'scripting',
-] as const
 
 /**
  * Appends to `into` the positions of the keys of one concrete command of `argc` arguments, the name included.

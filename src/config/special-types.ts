@@ -6,11 +6,12 @@
 
 import { realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { parseMemorySize } from '../base/memory-size.js'
 import { quoteArgument } from './arguments.js'
 import { pathToText, textToPath } from './byte-text.js'
 import { Refusal, sameValue, type ValueType } from './setting.js'
 import { systemErrorText } from './system-error.js'
-import { formatMemory, parseMemory } from './value-types.js'
+import { formatMemory } from './value-types.js'
 
 type Words = readonly string[]
 
@@ -66,8 +67,8 @@ export const outputBufferLimits: ValueType<Words> = {
       const word = words[i]!.toLowerCase()
       const index = OUTPUT_BUFFER_CLASSES.indexOf(word === 'replica' ? 'slave' : word)
       if (index < 0) return new Refusal('Invalid client class specified in buffer limit configuration.')
-      const hard = parseMemory(words[i + 1]!)
-      const soft = parseMemory(words[i + 2]!)
+      const hard = parseMemorySize(words[i + 1]!)
+      const soft = parseMemorySize(words[i + 2]!)
       const seconds = parseDecimal(words[i + 3]!)
       if (hard === undefined || soft === undefined || seconds === undefined || seconds < 0) {
         return new Refusal('Error in hard, soft or soft_seconds setting in buffer limit configuration.')

@@ -5,6 +5,7 @@
  */
 
 import { INT64_MAX, INT64_MIN } from '../base/integer.js'
+import { parseMemorySize } from '../base/memory-size.js'
 import { quoteArgument } from './arguments.js'
 import { Refusal, type RewriteLine, type ValueType } from './setting.js'
 
@@ -75,34 +76,15 @@ export function integer(min: bigint, max: bigint, options: NumberOptions = {}): 
   }
 }
 
-const MEMORY_UNITS = new Map([
-  ['', 1n],
-  ['b', 1n],
-  ['k', 1000n],
-  ['kb', 1024n],
-  ['m', 1000n ** 2n],
-  ['mb', 1024n ** 2n],
-  ['g', 1000n ** 3n],
+const BINARY_UNITS = [
   ['gb', 1024n ** 3n],
-])
-
-/**
- * Reads a number of bytes with an optional unit, or returns undefined. Only the two-letter units are powers of two.
- * As in Redis the product wraps at 2^64, so that what a file says means the same to both.
- */
-export function parseMemory(text: string): bigint | undefined {
-  const match = /^([0-9]{0,127})([a-z]*)$/i.exec(text)
-  if (match === null) return undefined
-  const unit = MEMORY_UNITS.get(match[2]!.toLowerCase())
-  if (unit === undefined) return undefined
-  const digits = match[1] === '' ? 0n : BigInt(match[1]!)
-  return BigInt.asUintN(64, (digits > UINT64_MAX ? UINT64_MAX : digits) * unit)
-}
+  ['mb', 1024n ** 2n],
+  ['kb', 1024n],
+] as const
 
 /** A number of bytes with the greatest binary unit that divides it, as CONFIG REWRITE writes it. */
 export function formatMemory(bytes: bigint): string {
-  for (const unit of ['gb', 'mb', 'kb']) {
-    const size = MEMORY_UNITS.get(unit)!
+  for (const [unit, size] of BINARY_UNITS) {
     if (bytes !== 0n && bytes % size === 0n) return `${bytes / size}${unit}`
   }
   return String(bytes)
@@ -127,7 +109,7 @@ export function memory(min: bigint, max: bigint, options: MemoryOptions = {}): V
       : `memory size ${describeBounds(min, max, formatMemory)}`,
     parse(words) {
       const text = words[0]!
-      const bytes = parseMemory(text)
+      const bytes = parseMemorySize(text)
       if (bytes === undefined) {
         const percent = orPercent && text.endsWith('%') ? parseInt64(text.slice(0, -1)) : undefined
         if (percent === undefined || percent < 0n) {
