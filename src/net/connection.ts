@@ -83,6 +83,8 @@ export class Connection {
   #output = new Uint8Array(OUTPUT_BYTES_INITIAL)
   #outputLength = 0
   isFlushQueued = false
+  /** Commands of this client are being dispatched: replies that come at once wait for each other, to be one write. */
+  isDispatching = false
   isStreaming = false
   /** When the socket last took anything while output was pending. */
   progressAtMs = 0
@@ -155,7 +157,13 @@ export class Connection {
       return
     }
     this.delivered = (this.delivered + count) | 0
-    if (this.delivered === this.issued && this.#outputLength === 0 && !this.isStreaming && count > 0) {
+    if (
+      !this.isDispatching &&
+      this.delivered === this.issued &&
+      this.#outputLength === 0 &&
+      !this.isStreaming &&
+      count > 0
+    ) {
       // Everything this client waits for is in these bytes: out they go, from where they stand.
       this.#writeNow(bytes, offset, length)
     } else {

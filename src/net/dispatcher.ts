@@ -127,6 +127,13 @@ export class Dispatcher {
   }
 
   #process(connection: Connection, bytes: Uint8Array, from: number, limit: number): number {
+    connection.isDispatching = true
+    const end = this.#dispatchAll(connection, bytes, from, limit)
+    connection.isDispatching = false
+    return end
+  }
+
+  #dispatchAll(connection: Connection, bytes: Uint8Array, from: number, limit: number): number {
     const parser = this.#parser
     const { session, parse } = connection
     const bulkBytesMax = this.policy.protoMaxBulkLen
