@@ -106,8 +106,8 @@ export function halfSipHashOfWords(words: Int32Array, at: number, length: number
 
 /**
  * The same for bytes that begin at a whole word of `words`, whatever stands in the last word behind them. Leaves the
- * words in `gathered` like `halfSipHash`. This is the form of keys in request frames: without single bytes to put together
- * it takes two thirds of the time.
+ * words in `gathered` like `halfSipHash`. This is the form of keys in request frames: there are no single bytes to put
+ * together.
  */
 export function halfSipHashAligned(
   words: Int32Array,

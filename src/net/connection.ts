@@ -130,10 +130,6 @@ export class Connection {
     return this.#outputLength + this.socket.writableLength
   }
 
-  get heldReplies(): number {
-    return this.#held?.size ?? 0
-  }
-
   get memoryBytes(): number {
     return OBJECT_BYTES + (this.query?.length ?? 0) + this.#output.length + this.socket.writableLength
   }

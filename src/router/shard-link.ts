@@ -57,11 +57,6 @@ export class ShardLink {
     return this.#backlog.length !== 0
   }
 
-  /** Bytes in the ring that the shard has not executed yet. */
-  get ringBytesUsed(): number {
-    return this.#ring.used
-  }
-
   /** Tells the shard the time of the frames that follow, when it has changed. */
   setTime(nowMs: number): void {
     if (nowMs === this.#timeMs) return

@@ -16,7 +16,7 @@ import { CommandStatistics } from '../commands/command-statistics.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { containerOf, fullNameOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { containerOf, idOf, keyPositions, specs } from '../commands/table.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
 import { FrameKind, LOCK_OWNER_SHIFT, PIECE_HEADER_BYTES, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
 import { Keyspace } from '../store/keyspace.js'
@@ -406,11 +406,6 @@ export class ShardExecutor implements ShardSelf {
     applyShardSetting(this.#call.settings, this.keyspace, this.thresholds, name, value)
     const { slowlogUs, latencyMonitorMs } = this.thresholds
     this.#timesEach = latencyMonitorMs > 0 || (slowlogUs >= 0 && slowlogUs < TIMED_EACH_BELOW_US)
-  }
-
-  /** The full name of a command, for messages about it. */
-  static nameOf(id: number): string {
-    return fullNameOf(specs[id] as CommandSpec)
   }
 }
 
