@@ -6,8 +6,10 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { collectionMemory } from './scenarios/collection-memory.js'
 import { fuzz } from './scenarios/fuzz.js'
 import { memory } from './scenarios/memory.js'
+import { neighbour } from './scenarios/neighbour.js'
 import { soak } from './scenarios/soak.js'
 import { stall } from './scenarios/stall.js'
 import { tail } from './scenarios/tail.js'
@@ -17,6 +19,9 @@ import { peerSpec, REDIS, type ServerSpec, shardkeep } from './servers.js'
 const USAGE = `npm run bench -- [scenario] [options]
   throughput      (default) SET, GET, INCR, MSET with redis-benchmark at pipeline 1, 16 and 64
   memory          resident bytes for each key, growth of V8's heap
+  collections     throughput of every command of redis-benchmark on lists, sets, hashes and sorted sets
+  collection-memory  resident bytes for each element of collections, growth of V8's heap
+  neighbour       p99 of GETs beside a long ZUNIONSTORE
   tail            p99.9 with millions of keys and writes
   stall           longest stall while the keyspace grows
   soak            long mixed load with every answer checked
@@ -32,9 +37,14 @@ const USAGE = `npm run bench -- [scenario] [options]
   --clients 50         throughput, tail
   --rounds 7           throughput
   --seconds N          tail (60), soak (600), fuzz (60)
-  --keys N             memory (2000000), tail and stall (5000000)
+  --keys N             memory (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000)
   --rate N             tail: open loop with N commands a second instead of a closed loop
   --seed N             tail, soak, fuzz (default: random, printed)`
+
+const CORE_COMMANDS = 'set,get,incr,mset'
+/** The default tests of redis-benchmark but those of CORE_COMMANDS; MSET belongs to both. */
+const COLLECTION_COMMANDS =
+  'lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,lrange_300,lrange_500,lrange_600,mset'
 
 await main()
 
@@ -47,7 +57,7 @@ async function main(): Promise<void> {
       peer: { type: 'string', multiple: true, default: [] },
       'no-redis': { type: 'boolean', default: false },
       server: { type: 'string', default: 'dist/src/cli.js' },
-      commands: { type: 'string', default: 'set,get,incr,mset' },
+      commands: { type: 'string' },
       pipelines: { type: 'string', default: '1,16,64' },
       clients: { type: 'string', default: '50' },
       rounds: { type: 'string' },
@@ -71,10 +81,11 @@ async function main(): Promise<void> {
   const scenario = positionals[0] ?? 'throughput'
   switch (scenario) {
     case 'throughput':
+    case 'collections':
       return throughput({
         own,
         peers,
-        commands: values.commands.split(','),
+        commands: (values.commands ?? (scenario === 'throughput' ? CORE_COMMANDS : COLLECTION_COMMANDS)).split(','),
         pipelines: values.pipelines.split(',').map(Number),
         clients: Number(values.clients),
         rounds: number(values.rounds, values.quick ? 3 : 7),
@@ -85,6 +96,17 @@ async function main(): Promise<void> {
       const keys = number(values.keys, 2_000_000)
       return memory({ own, peers, keys, heapKeys: Math.ceil(keys * 2.5) })
     }
+    case 'collection-memory':
+      return collectionMemory({ own, peers, hashes: number(values.keys, 1_000_000) })
+    case 'neighbour':
+      process.stdout.write(`seed ${seed}\n`)
+      return neighbour({
+        own,
+        peers,
+        members: number(values.keys, 1_000_000),
+        seconds: number(values.seconds, 40),
+        seed,
+      })
     case 'tail':
       process.stdout.write(`seed ${seed}\n`)
       return tail({

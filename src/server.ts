@@ -5,12 +5,11 @@
  * Runs on the main thread.
  */
 import { randomBytes } from 'node:crypto'
-import { getHeapStatistics } from 'node:v8'
 import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
-import { shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
+import { shardEvict, shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
 import { usedMemoryBytes } from './commands/memory-overhead.js'
 import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
@@ -18,17 +17,19 @@ import { categoriesOf, commands, fullNameOf, keyPositions, lookup, specs } from 
 import type { Configuration } from './config/configuration.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
 import type { Logger } from './log.js'
+import { MemoryGuard } from './memory-guard.js'
 import { ClientLimits } from './net/client-limits.js'
 import { ClientTable } from './net/client-table.js'
 import { Connection } from './net/connection.js'
 import { Dispatcher, type DispatchPolicy } from './net/dispatcher.js'
 import { type AcceptedSocket, Listener, type SocketHandlers } from './net/listener.js'
+import { MigrationLinks } from './net/migration-links.js'
 import { Rates } from './net/rates.js'
 import { Session } from './net/session.js'
 import { unwatchOnShards } from './net/transaction-commands.js'
 import { bulkBody } from './resp/reply-reader.js'
 import { Router } from './router/router.js'
-import type { SlowCommand } from './shard/executor.js'
+import type { SlowCommand } from './shard/shard-options.js'
 import { SHARD_SETTING_NAMES } from './shard/shard-settings.js'
 import { type ShardThreads, startShardThreads } from './shard-threads.js'
 
@@ -55,10 +56,12 @@ export class Server implements ServerServices {
   peakMemoryBytes = 0
 
   readonly #threads: ShardThreads
+  readonly #memory: MemoryGuard
   readonly #router: Router
   readonly #clients: ClientTable
   readonly #dispatcher: Dispatcher
   readonly #limits: ClientLimits
+  readonly #migrationLinks: MigrationLinks
   readonly #rates: Rates
   readonly #log: Logger
   readonly #policy: DispatchPolicy
@@ -91,12 +94,24 @@ export class Server implements ServerServices {
       onSlow: (event) => this.#slowOnShard(event),
       onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
     })
+    this.#memory = new MemoryGuard(
+      this.#threads.memory,
+      (shard, bytes, done) => this.#evict(shard, bytes, done),
+      () => this.#clientBytes(),
+      () => systemClock.nowMs(),
+    )
     this.#clients = new ClientTable(systemClock, this.#threads.bell)
-    this.#router = new Router(this.#threads.links, this.#clients, databases, randomBytes(4).readUInt32LE(0))
+    this.#router = new Router(
+      this.#threads.links,
+      this.#clients,
+      databases,
+      randomBytes(4).readUInt32LE(0),
+      this.#threads.claims,
+    )
     this.#policy = {
       requiresPassword: false,
       protoMaxBulkLen: 0,
-      isOutOfMemory: false,
+      isOutOfMemory: () => this.#memory.refusesWrites(),
       pausedUntilMs: 0,
       pauseMode: 'all',
       isShuttingDown: false,
@@ -120,11 +135,14 @@ export class Server implements ServerServices {
     )
     this.#clients.router = this.#router
     this.#clients.dispatcher = this.#dispatcher
+    this.#migrationLinks = new MigrationLinks(() => this.#clients.touch())
+    this.#router.migration = this.#migrationLinks
     this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
     this.#rates = new Rates(this.#clients, this.#dispatcher, this.#limits)
     this.network = this.#rates
     this.#clients.onClosed = (connection) => {
       connection.session.unwatchAll()
+      this.#memory.clientGone(connection.session.totalMemoryBytes)
       this.#clients.touch()
     }
     this.#followSettings()
@@ -151,7 +169,7 @@ export class Server implements ServerServices {
     await new Promise<void>((resolve) => {
       // The first answer of every shard: from here on they serve.
       this.shardStatistics((shards) => {
-        this.startupMemoryBytes = this.#usedBytes(shards)
+        this.startupMemoryBytes = usedMemoryBytes(shards, 0)
         resolve()
       })
     })
@@ -246,15 +264,28 @@ export class Server implements ServerServices {
   }
 
   #checkMemory(): void {
-    const limit = this.config.number('maxmemory')
-    // Not process.memoryUsage(), which opens a file, and throws when no descriptor is left.
-    const used = this.#threads.usedBytes() + getHeapStatistics().used_heap_size
-    if (used > this.peakMemoryBytes) this.peakMemoryBytes = used
-    this.#policy.isOutOfMemory = limit > 0 && used > limit
+    const memory = this.#memory
+    memory.limitBytes = this.config.number('maxmemory')
+    memory.check()
+    if (memory.usedBytes > this.peakMemoryBytes) this.peakMemoryBytes = memory.usedBytes
   }
 
-  #usedBytes(shards: readonly ShardStatistics[]): number {
-    return usedMemoryBytes(shards)
+  #clientBytes(): number {
+    let bytes = 0
+    for (const session of this.sessions()) bytes += session.totalMemoryBytes
+    return bytes
+  }
+
+  #evict(shard: number, bytes: number, done: () => void): void {
+    const target = this.#router.gather(1, done)
+    this.#router.nextGsn()
+    this.#router.send(shard, target, 0, shardEvict, 0, 0, [NO_BYTES, asciiBytes(String(bytes))])
+    this.#clients.touch()
+  }
+
+  get evictionExceeded(): { totalMs: number; currentMs: number } {
+    const { exceededMs, exceedingMs } = this.#memory
+    return { totalMs: exceededMs + exceedingMs, currentMs: exceedingMs }
   }
 
   #slowOnShard(event: SlowCommand): void {
@@ -274,6 +305,10 @@ export class Server implements ServerServices {
       session?.address ?? '',
       session?.name ?? '',
     )
+  }
+
+  get migrationLinksKept(): number {
+    return this.#migrationLinks.size
   }
 
   get mainCommands(): ShardStatistics['commands'] {
@@ -305,9 +340,10 @@ export class Server implements ServerServices {
     this.#clients.wakePaused()
   }
 
-  unblock(_id: number, _withError: boolean): boolean {
-    // Nothing can block a client yet.
-    return false
+  unblock(id: number, withError: boolean, done: (isUnblocked: boolean) => void): void {
+    const slot = this.#clients.byId(id)?.slot
+    if (slot === undefined) done(false)
+    else this.#router.blocked.unblock(slot, withError, done)
   }
 
   askShards(
@@ -391,6 +427,7 @@ export class Server implements ServerServices {
       connection.flush()
       connection.destroy()
     }
+    this.#migrationLinks.close()
     await this.#threads.terminate()
     this.#log.warning('Shardkeep is now ready to exit, bye bye...')
     this.#ended()

@@ -6,18 +6,23 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import type { ShardMemory } from './memory-guard.js'
 import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
+import { createClaimsMemory } from './ring/claims.js'
 import { ShardLink } from './router/shard-link.js'
-import type { SlowCommand } from './shard/executor.js'
-import { Gauge, type ShardBirth } from './shard/shard-loop.js'
+import { Gauge } from './shard/gauges.js'
+import type { ShardBirth } from './shard/shard-loop.js'
+import type { SlowCommand } from './shard/shard-options.js'
 
 export interface ShardThreads {
   readonly links: readonly ShardLink[]
   /** Rings when a shard has replied. */
   readonly bell: Bell
-  /** Bytes in use by keys, values and tables of all shards, as the shards reported last. */
-  usedBytes(): number
+  /** What each shard holds, as it reported last. */
+  readonly memory: readonly ShardMemory[]
+  /** See ring/claims.ts. */
+  readonly claims: SharedArrayBuffer
   /** Ends all threads at once. */
   terminate(): Promise<void>
 }
@@ -33,8 +38,9 @@ export interface ShardThreadsOptions {
 export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   const links: ShardLink[] = []
   const workers: Worker[] = []
-  const gauges: Float64Array[] = []
+  const memory: ShardMemory[] = []
   const bellMemory = createBellMemory()
+  const claims = createClaimsMemory()
   const hashSeed = randomSeed64()
   let ending = false
   for (let shard = 0; shard < options.shardCount; shard++) {
@@ -46,6 +52,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       shardCount: options.shardCount,
       requests,
       replies,
+      claims,
       databases: options.databases,
       hashSeed,
       randomSeed: randomBytes(4).readUInt32LE(0),
@@ -61,16 +68,28 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       if (!ending) options.onDeath(shard, `its thread ended with code ${code}`)
     })
     workers.push(worker)
-    gauges.push(new Float64Array(gaugeMemory))
+    memory.push(memoryOf(new Float64Array(gaugeMemory)))
     links.push(new ShardLink(shard, requests, replies))
   }
   return {
     links,
     bell: new Bell(bellMemory),
-    usedBytes: () => gauges.reduce((sum, gauge) => sum + (gauge[Gauge.usedBytes] as number), 0),
+    memory,
+    claims,
     terminate: async () => {
       ending = true
       await Promise.all(workers.map((worker) => worker.terminate()))
+    },
+  }
+}
+
+function memoryOf(gauges: Float64Array): ShardMemory {
+  return {
+    get usedBytes() {
+      return gauges[Gauge.usedBytes] as number
+    },
+    get evictableKeys() {
+      return gauges[Gauge.evictableKeys] as number
     },
   }
 }

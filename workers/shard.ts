@@ -14,10 +14,11 @@ const port = parentPort as MessagePort
 
 const executor = new ShardExecutor({
   ...birth,
+  gauges: new Float64Array(birth.gauges),
   clock: systemClock,
   events: {
     slow: (event) => port.postMessage(event),
   },
 })
 
-runShard(executor, birth.gauges)
+runShard(executor)

@@ -21,7 +21,7 @@ export interface LoadOrder {
   readonly connections: number
   readonly seconds: number
   /** `mixed` alternates GET and SET over random keys below `keys`. */
-  readonly command: 'ping' | 'mixed'
+  readonly command: 'ping' | 'get' | 'mixed'
   readonly keys: number
   readonly valueBytes: number
   readonly seed: number
@@ -69,7 +69,7 @@ class Commands {
   /** The next command. A copy, because a socket that is full keeps what it is given. */
   next(): Buffer {
     if (this.#order.command === 'ping') return this.#ping
-    this.#turn ^= 1
+    if (this.#order.command === 'mixed') this.#turn ^= 1
     const key = this.#random() % this.#order.keys
     const template = this.#turn === 0 ? this.#get : this.#set
     patchNumber(template, this.#turn === 0 ? this.#getDigitsAt : this.#setDigitsAt, key)

@@ -23,10 +23,39 @@ export interface BenchmarkFigures {
   readonly p999Ms: number
 }
 
+/** LRANGE of the first so many elements: asked for as a command, because redis-benchmark's own test fills the list too. */
+const LIST_RANGE = /^lrange_(\d+)$/
+
+/**
+ * What must be there for a command to do its work: another command, run as often as the command itself will be (or for
+ * ranges, as often as makes a list that is long enough).
+ */
+const FILLED_BY: Readonly<Record<string, string>> = {
+  lpop: 'lpush',
+  rpop: 'rpush',
+  spop: 'sadd',
+  zpopmin: 'zadd',
+}
+const RANGED_LIST_ELEMENTS = 1_000
+const FILL_PIPELINE = 64
+
+/** The load that has to run, on an empty server and not timed, before this one; undefined when none has to. */
+export function fillFor(load: BenchmarkLoad): BenchmarkLoad | undefined {
+  if (LIST_RANGE.test(load.command))
+    return { ...load, command: 'lpush', requests: RANGED_LIST_ELEMENTS, pipeline: FILL_PIPELINE }
+  const command = FILLED_BY[load.command]
+  if (command === undefined) return undefined
+  // As many different members as there will be pops, but for the third that random choice repeats.
+  return { ...load, command, pipeline: FILL_PIPELINE, keys: load.requests }
+}
+
 /** One run of one command. Rejects when redis-benchmark fails or reports an error of the server. */
 export function runRedisBenchmark(load: BenchmarkLoad): Promise<BenchmarkFigures> {
-  const args = ['-h', '127.0.0.1', '-p', load.port, '-t', load.command, '-c', load.clients, '-P', load.pipeline]
+  const args = ['-h', '127.0.0.1', '-p', load.port, '-c', load.clients, '-P', load.pipeline]
   args.push('-n', load.requests, '-d', load.valueBytes, '-r', load.keys, '-e')
+  const range = LIST_RANGE.exec(load.command)
+  if (range === null) args.push('-t', load.command)
+  else args.push('LRANGE', 'mylist', 0, Number(range[1]) - 1)
   const child = startChild('redis-benchmark', args.map(String))
   return new Promise((resolve, reject) => {
     let text = ''

@@ -5,7 +5,8 @@
  * up for the whole run and take short turns, because the speed of a shared machine drifts by more than what is to be
  * seen; a ratio is only taken between adjacent turns, and the median of those is reported.
  */
-import { type BenchmarkFigures, type BenchmarkLoad, runRedisBenchmark } from '../load/redis-benchmark.js'
+import { RawClient } from '../load/client.js'
+import { type BenchmarkFigures, type BenchmarkLoad, fillFor, runRedisBenchmark } from '../load/redis-benchmark.js'
 import { record } from '../results.js'
 import { type RunningServer, type ServerSpec, startServer } from '../servers.js'
 import { geometricMean, median } from '../statistics.js'
@@ -30,6 +31,9 @@ const KEYS = 100_000
 /** Enough requests for the just-in-time compiler, and to learn how many fit a turn. */
 const WARM_UP_REQUESTS = 20_000
 
+/** Commands whose one key grows with every call: each turn begins without it. */
+const GROWING: ReadonlySet<string> = new Set(['lpush', 'rpush'])
+
 interface Series {
   readonly server: RunningServer
   readonly version: string
@@ -44,6 +48,7 @@ export async function throughput(options: ThroughputOptions): Promise<void> {
     for (const server of servers) await verifyAnswers(server)
     const versions = await Promise.all(servers.map((server) => server.version()))
     const ratios = new Map<string, number[]>()
+    const lowest = new Map<string, string>()
     const rows: Array<Array<string | number>> = []
     for (const pipeline of options.pipelines) {
       for (const command of options.commands) {
@@ -54,6 +59,7 @@ export async function throughput(options: ThroughputOptions): Promise<void> {
         for (const other of others) {
           const ratio = ratioOf(own, other)
           const key = `${other.server.spec.name} P${pipeline}`
+          if (ratio < Math.min(...(ratios.get(key) ?? [Number.POSITIVE_INFINITY]))) lowest.set(key, command)
           ratios.set(key, [...(ratios.get(key) ?? []), ratio])
           rows.push([command, pipeline, ...cells(own), other.server.spec.name, ...cells(other), ratio.toFixed(2)])
           if (!options.quick) recordPair(own, other, ratio, load, options)
@@ -64,7 +70,8 @@ export async function throughput(options: ThroughputOptions): Promise<void> {
     const head = ['command', 'P', 'ops/s', 'p50', 'p99', 'p99.9', 'peer', 'ops/s', 'p50', 'p99', 'p99.9', 'ratio']
     if (!options.quick) process.stdout.write(`\n${textTable(head, rows)}\n\n`)
     for (const [key, values] of ratios) {
-      process.stdout.write(`geometric mean of ratios to ${key}: ${geometricMean(values).toFixed(3)}\n`)
+      const least = `lowest ${Math.min(...values).toFixed(2)} (${lowest.get(key)})`
+      process.stdout.write(`geometric mean of ratios to ${key}: ${geometricMean(values).toFixed(3)}, ${least}\n`)
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
@@ -80,13 +87,29 @@ async function takeTurns(
     runRedisBenchmark({ ...load, port: one.server.port, requests })
   const warmUp = options.quick ? WARM_UP_REQUESTS : WARM_UP_REQUESTS * Math.min(load.pipeline, 16)
   const speeds: number[] = []
-  for (const one of series) speeds.push((await turn(one, warmUp)).opsPerSecond)
+  for (const one of series) {
+    await prepare(one.server, { ...load, port: one.server.port, requests: warmUp })
+    speeds.push((await turn(one, warmUp)).opsPerSecond)
+  }
   const requests = Math.ceil(Math.max(...speeds) * options.turnSeconds)
   for (let round = 0; round < options.rounds; round += 1) {
     // A machine that gets slower would always favour whoever goes first.
     const order = round % 2 === 0 ? series : [...series].reverse()
-    for (const one of order) one.turns.push(await turn(one, requests))
+    for (const one of order) {
+      await prepare(one.server, { ...load, port: one.server.port, requests })
+      one.turns.push(await turn(one, requests))
+    }
   }
+}
+
+/** Empties the server and fills in what the load takes out, so that no turn measures replies that nothing is there. */
+async function prepare(server: RunningServer, load: BenchmarkLoad): Promise<void> {
+  const fill = fillFor(load)
+  if (fill === undefined && !GROWING.has(load.command)) return
+  const client = await RawClient.connect(server.port)
+  await client.call('FLUSHALL')
+  client.close()
+  if (fill !== undefined) await runRedisBenchmark(fill)
 }
 
 function ratioOf(own: Series, other: Series): number {

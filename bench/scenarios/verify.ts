@@ -29,6 +29,22 @@ const QUESTIONS: readonly Question[] = [
   [['GET', 'big'], BIG],
   [['DEL', 'x', 'y', 'none'], 2],
   [['DBSIZE'], 3],
+  [['RPUSH', 'list', 'a', 'b', 'c'], 3],
+  [
+    ['LRANGE', 'list', 0, 1],
+    [Buffer.from('a'), Buffer.from('b')],
+  ],
+  [['LPOP', 'list'], Buffer.from('a')],
+  [['RPOP', 'list'], Buffer.from('c')],
+  [['SADD', 'set', 'm', 'n', 'm'], 2],
+  [['SCARD', 'set'], 2],
+  [['HSET', 'hash', 'f', 'v', 'g', 'w'], 2],
+  [['HGET', 'hash', 'g'], Buffer.from('w')],
+  [['ZADD', 'zset', 2, 'two', 1, 'one'], 2],
+  [
+    ['ZPOPMIN', 'zset'],
+    [Buffer.from('one'), Buffer.from('1')],
+  ],
   [['FLUSHALL'], 'OK'],
   [['DBSIZE'], 0],
 ]

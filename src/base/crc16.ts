@@ -64,3 +64,8 @@ function indexOfClosingBrace(buffer: Uint8Array, from: number, end: number): num
   }
   return -1
 }
+
+/** The shard that owns a hash slot: each has a range of them. */
+export function shardOfSlot(slot: number, shardCount: number): number {
+  return Math.floor((slot * shardCount) / HASH_SLOTS)
+}

@@ -108,8 +108,15 @@ function unblock(call: MainCall): void {
     return
   }
   const target = call.int64(2)
-  if (target === undefined) call.reply.error(errors.notAnInteger)
-  else call.reply.integer(call.server.unblock(Number(target), reason === 'error') ? 1 : 0)
+  if (target === undefined) {
+    call.reply.error(errors.notAnInteger)
+    return
+  }
+  const deferred = call.defer()
+  call.server.unblock(Number(target), reason === 'error', (isUnblocked) => {
+    deferred.reply.integer(isUnblocked ? 1 : 0)
+    deferred.send()
+  })
 }
 
 /** The argument after the subcommand as ON or OFF; undefined, with the error written, when it is neither. */

@@ -4,11 +4,13 @@
  *
  * Runs in a shard worker.
  */
-import { parseSafeInteger } from '../base/integer.js'
+import { DIGEST_BYTES } from '../base/data-digest.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
-import { Encoding, ValueType } from '../store/value-type.js'
-import { DIGEST_BYTES, hexadecimal, keyspaceDigest, mixValue } from './digest.js'
+import { RdbWriter } from '../store/rdb/rdb-writer.js'
+import { writeValue } from '../store/rdb/value-forms.js'
+import { ValueType } from '../store/value-type.js'
+import { hexadecimal, keyspaceDigest, mixValue } from './digest.js'
 import type { ShardCall } from './shard-call.js'
 import type { CommandSpec, ShardHandler } from './spec.js'
 import { tableReport } from './table-report.js'
@@ -34,7 +36,24 @@ function object(call: ShardCall): void {
   const accessClock = (Math.floor(call.nowMs / 1000) - idleSeconds) & ACCESS_CLOCK_MASK
   call.reply.simple(
     `Value at:${valueAddress(call)} refcount:${referenceCount(db)} encoding:${encodingName(db)} ` +
-      `serializedlength:${serializedLength(db)} lru:${accessClock} lru_seconds_idle:${idleSeconds}`,
+      `serializedlength:${serializedLength(call)} lru:${accessClock} lru_seconds_idle:${idleSeconds}` +
+      (db.type === ValueType.list ? listReport(db) : ''),
+  )
+}
+
+/** Figures of a list's pieces. */
+function listReport(db: Database): string {
+  const { lists, limits } = db.keyspace
+  const pieces = lists.pieceCount(db)
+  const average = (lists.length(db) / pieces).toFixed(2)
+  let bytes = 0
+  lists.visitPieces(db, (_isPlain, _bytes, _offset, length) => {
+    bytes += length
+  })
+  const compressed = limits.listCompressDepth === 0 ? 0 : 1
+  return (
+    ` ql_nodes:${pieces} ql_avg_node:${average} ql_listpack_max:${limits.listMaxListpackSize} ` +
+    `ql_compressed:${compressed} ql_uncompressed_size:${bytes}`
   )
 }
 
@@ -45,21 +64,14 @@ function valueAddress(call: ShardCall): string {
   return `0x${address.toString(16)}`
 }
 
-/** Bytes of the value in an RDB file that is not compressed. */
-function serializedLength(db: Database): number {
-  if (db.type !== ValueType.string) return db.valueLength
-  if (db.encoding === Encoding.int) {
-    const n = parseSafeInteger(db.bytes, db.valueOffset, db.valueLength)
-    if (n >= -(2 ** 7) && n < 2 ** 7) return 2
-    if (n >= -(2 ** 15) && n < 2 ** 15) return 3
-    if (n >= -(2 ** 31) && n < 2 ** 31) return 5
-  }
-  return lengthPrefixBytes(db.valueLength) + db.valueLength
-}
+const writer = new RdbWriter()
 
-function lengthPrefixBytes(length: number): number {
-  if (length < 64) return 1
-  return length < 16384 ? 2 : 5
+/** Bytes of the value in an RDB file. */
+function serializedLength(call: ShardCall): number {
+  writer.reset()
+  writer.compresses = call.settings.rdbCompression
+  writeValue(call.db, writer)
+  return writer.position
 }
 
 /** `shard.debug-digest-value key`: the value's digest in hexadecimal, zeros for a key that is not there. */

@@ -11,6 +11,7 @@ import { parseMemorySize } from '../base/memory-size.js'
 import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
 import { bulkBody, isError } from '../resp/reply-reader.js'
 import { writeProtocolSample } from './debug-protocol.js'
+import { reload } from './debug-reload.js'
 import {
   debugDigest,
   debugDigestValue,
@@ -255,6 +256,9 @@ function help(call: MainCall): void {
     'PROTOCOL <type>',
     '    Return a sample of a reply type: string, integer, double, bignum, null, array,',
     '    set, map, attrib, push, verbatim, true or false.',
+    'RELOAD [MERGE] [NOFLUSH]',
+    '    Encode all keys as RDB, remove them (unless NOFLUSH) and make them anew of that;',
+    '    with MERGE over those that are there.',
     'SEGFAULT',
     '    End the server with SIGSEGV.',
     'SET-ACTIVE-EXPIRE <0|1>',
@@ -303,7 +307,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['pause-cron', takes(3, pauseCron)],
   ['protocol', takes(3, protocol)],
   ['quicklist-packed-threshold', takes(3, quicklistPackedThreshold)],
-  ['reload', takesAtLeast(2, needsPersistence)],
+  ['reload', takesAtLeast(2, reload)],
   ['replicate', takesAtLeast(3, needsReplication)],
   ['replybuffer', takes(4, replyBuffer)],
   ['segfault', takesAtLeast(2, segfault)],

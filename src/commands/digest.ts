@@ -2,40 +2,17 @@
  * Digests of values and of the whole data set, equal to Redis's for equal data: DEBUG DIGEST and DEBUG DIGEST-VALUE.
  *
  * Values are digested on the shards, and `combineDigests` runs on the main thread.
- * Two operations make a digest of 20 bytes: `xor` adds data whose order does not matter, `mix` data whose order does.
- * A type's digest is one function in `mixValue`, its only place.
+ * What a type adds to a digest is its kind's business, see value-kind.ts.
  *
- * Algorithm: xorDigest, mixDigest and computeDatasetDigest in Redis's debug.c.
+ * Algorithm: computeDatasetDigest in Redis's debug.c.
  */
-import { createHash } from 'node:crypto'
-import { assert } from '../base/assert.js'
+import { DIGEST_BYTES, mixDigest, xorBytes, xorDigest } from '../base/data-digest.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 
-export const DIGEST_BYTES = 20
-
 /** Stands in the place of a time to live, so that digests do not depend on when keys expire, only on whether they do. */
 const EXPIRE_MARK = Buffer.from('!!expire!!', 'latin1')
-
-function sha1(data: Uint8Array): Buffer {
-  return createHash('sha1').update(data).digest()
-}
-
-/** Adds `data` to the digest; the order of several such calls does not matter. */
-export function xorDigest(digest: Uint8Array, data: Uint8Array): void {
-  xorBytes(digest, sha1(data))
-}
-
-/** Adds `data` to the digest so that the result depends on what was added before. */
-export function mixDigest(digest: Uint8Array, data: Uint8Array): void {
-  xorDigest(digest, data)
-  digest.set(sha1(digest))
-}
-
-function xorBytes(digest: Uint8Array, other: Uint8Array): void {
-  for (let i = 0; i < DIGEST_BYTES; i++) digest[i] = (digest[i] as number) ^ (other[i] as number)
-}
 
 function bigEndian(n: number): Buffer {
   const bytes = Buffer.alloc(4)
@@ -46,12 +23,10 @@ function bigEndian(n: number): Buffer {
 /** Adds the value in hand, its type and whether it has a time to live. */
 export function mixValue(digest: Uint8Array, db: Database): void {
   mixDigest(digest, bigEndian(db.type))
-  switch (db.type) {
-    case ValueType.string:
-      mixDigest(digest, db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength))
-      break
-    default:
-      assert(false, 'a value whose type has no digest')
+  if (db.type === ValueType.string) {
+    mixDigest(digest, db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength))
+  } else {
+    db.kind.addToDigest(db, digest)
   }
   if (db.expireAtMs() !== NO_EXPIRY) xorDigest(digest, EXPIRE_MARK)
 }

@@ -18,12 +18,21 @@ import { allKeys, type CommandSpec, oneKey } from './spec.js'
 
 const STAR = 42
 
-/** DEL and UNLINK: giving a value's memory back takes no longer in the one than in the other. */
 function del(call: ShardCall): void {
+  removeKeys(call, call.settings.lazyfreeLazyUserDel)
+}
+
+/** Differs from DEL only in that smaller values too are given back later: both never wait for a large one. */
+function unlink(call: ShardCall): void {
+  removeKeys(call, true)
+}
+
+function removeKeys(call: ShardCall, lazily: boolean): void {
   let removed = 0
   for (let i = 1; i < call.argc; i++) {
     if (!call.peek(i)) continue
-    call.db.remove()
+    if (lazily) call.db.removeLazily()
+    else call.db.remove()
     removed++
   }
   call.reply.integer(removed)
@@ -103,7 +112,7 @@ export const genericCommands: readonly CommandSpec[] = [
     tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
     arguments: [keysArgument],
     route: { on: 'split', merge: 'sum' },
-    shard: del,
+    shard: unlink,
   },
   {
     name: 'exists',

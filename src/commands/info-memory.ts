@@ -5,7 +5,7 @@
  * functions, replication, the append-only file and the cluster hold no memory as long as they do not exist.
  */
 import { totalmem } from 'node:os'
-import type { InfoSources } from './info-sources.js'
+import { type InfoSources, overShards } from './info-sources.js'
 import { memoryOverhead } from './memory-overhead.js'
 
 const SUFFIXES = ['B', 'K', 'M', 'G', 'T', 'P'] as const
@@ -27,7 +27,8 @@ function percent(part: number, whole: number): string {
   return `${(whole > 0 ? (part * 100) / whole : 0).toFixed(2)}%`
 }
 
-export function memoryLines({ server, shards }: InfoSources): string[] {
+export function memoryLines(sources: InfoSources): string[] {
+  const { server, shards } = sources
   const memory = memoryOverhead(server, shards)
   const { used, peak, startup, overhead, allocated, active, residentSet } = memory
   // The periodic check may have come before and after a short peak; what is shown must not go down again.
@@ -87,7 +88,7 @@ export function memoryLines({ server, shards }: InfoSources): string[] {
     'mem_aof_buffer:0',
     'mem_allocator:arena',
     'active_defrag_running:0',
-    'lazyfree_pending_objects:0',
-    'lazyfreed_objects:0',
+    `lazyfree_pending_objects:${overShards(sources, (shard) => shard.condemnedValues)}`,
+    `lazyfreed_objects:${overShards(sources, (shard) => shard.lazyFreedValues)}`,
   ]
 }

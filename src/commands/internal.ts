@@ -1,9 +1,12 @@
 /**
  * Commands that the router sends to shards on behalf of clients' commands. Clients cannot call them.
  */
-import { exportRecord, importRecord } from '../store/record-image.js'
+import { RecordExport, RecordImport } from '../store/record-image.js'
 import type { ShardCall } from './shard-call.js'
 import { allKeys, type CommandSpec, type KeySpec, oneKey, type ShardHandler } from './spec.js'
+
+/** Elements of a large value that are copied between two looks at the clock: about 50 µs. */
+const PORTION_ELEMENTS = 256
 
 /** `shard.watch key connection` */
 function watch(call: ShardCall): void {
@@ -42,16 +45,55 @@ function setting(call: ShardCall): void {
   call.reply.ok()
 }
 
+/** `shard.evict bytes`: as many keys as hold so much, see Eviction. Replies with how many there were. */
+function evict(call: ShardCall): void {
+  call.reply.integer(call.self.evict(call.integer(1)))
+}
+
+/**
+ * `shard.serve [key ...]`: the end of what keeps clients from being served. Behind the commands of a transaction the keys are
+ * those of the transaction, so that it waits for the same locks. On behalf of a lock it serves from the keys of the lock, and
+ * replies with how many clients were served; without keys it only comes back when everything before it is done.
+ */
+function serve(call: ShardCall): void {
+  for (let i = 1; i < call.argc; i++) call.self.transactionOver(call.text(i))
+  call.reply.integer(call.self.servedClients)
+}
+
+/** `shard.unpark ticket` */
+function unpark(call: ShardCall): void {
+  call.self.unpark(call.integer(1))
+  call.reply.ok()
+}
+
 /** `shard.export key`: the record's image, or nil. */
 function exportKey(call: ShardCall): void {
   if (!call.findForWrite(1)) call.reply.nil()
-  else call.reply.bulkBytes(exportRecord(call.db))
+  else call.inSlices(exportSteps(call))
+}
+
+function* exportSteps(call: ShardCall): Generator<undefined> {
+  const image = new RecordExport()
+  while (call.findForWrite(1) && !image.step(call.db, PORTION_ELEMENTS)) yield
+  call.reply.bulkBytes(image.bytes)
 }
 
 /** `shard.import key image`: in the place of what the key holds. */
 function importKey(call: ShardCall): void {
-  importRecord(call.db, call.copy(1), call.copy(2))
+  call.inSlices(importSteps(call))
+}
+
+function* importSteps(call: ShardCall): Generator<undefined> {
+  const key = call.copy(1)
+  const record = new RecordImport()
+  while (!record.step(call.db, key, imageArgument(call), PORTION_ELEMENTS)) yield
   call.reply.ok()
+}
+
+/** The frame, and with it the image, lies somewhere else after the first slice. */
+function imageArgument({ bytes, offsets, lengths }: ShardCall): Uint8Array {
+  const from = offsets[2] as number
+  return bytes.subarray(from, from + (lengths[2] as number))
 }
 
 /** `shard.remove key` */
@@ -92,6 +134,9 @@ export const shardBegin = internal('begin', 2, oneKey('RO'), begin)
 export const shardStatistics = internal('statistics', 1, [], statistics)
 export const shardResetStatistics = internal('reset-statistics', 1, [], resetStatistics)
 export const shardSetting = internal('setting', 3, [], setting)
+export const shardEvict = internal('evict', 2, [], evict)
+export const shardServe = internal('serve', -1, allKeys(1, 'RO'), serve)
+export const shardUnpark = internal('unpark', 2, [], unpark)
 export const shardExport = internal('export', 2, oneKey('RO'), exportKey)
 export const shardImport = internal('import', 3, oneKey('OW'), importKey)
 export const shardRemove = internal('remove', 2, oneKey('RM'), remove)
@@ -104,6 +149,9 @@ export const internalCommands: readonly CommandSpec[] = [
   shardStatistics,
   shardResetStatistics,
   shardSetting,
+  shardEvict,
+  shardServe,
+  shardUnpark,
   shardExport,
   shardImport,
   shardRemove,

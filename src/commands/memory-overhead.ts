@@ -3,7 +3,6 @@
  *
  * Runs on the main thread, on the statistics that all shards have sent. All figures are bytes unless named otherwise.
  */
-import { getHeapStatistics } from 'node:v8'
 import type { ServerServices, ShardStatistics } from './server-services.js'
 
 /** A time to live stands in the key's own record. */
@@ -31,21 +30,24 @@ export interface MemoryOverhead {
   readonly residentSet: number
 }
 
-/** Bytes in use by all threads: keys, values and tables in the arenas, and the live JavaScript objects beside them. */
-export function usedMemoryBytes(shards: readonly ShardStatistics[]): number {
-  let used = getHeapStatistics().used_heap_size
-  for (const shard of shards) used += shard.usedBytes + shard.heapUsedBytes
+/**
+ * Bytes in use: keys, values and tables in the arenas, and the clients' buffers. That is what `maxmemory` limits. The
+ * threads' own JavaScript heaps are not part of it, as they come and go with garbage collection; INFO shows them apart.
+ */
+export function usedMemoryBytes(shards: readonly ShardStatistics[], clientBytes: number): number {
+  let used = clientBytes
+  for (const shard of shards) used += shard.usedBytes
   return used
 }
 
 export function memoryOverhead(server: ServerServices, shards: readonly ShardStatistics[]): MemoryOverhead {
-  const used = usedMemoryBytes(shards)
   let clients = 0
   let clientCount = 0
   for (const session of server.sessions()) {
     clients += session.totalMemoryBytes
     clientCount++
   }
+  const used = usedMemoryBytes(shards, clients)
   const databases = databaseOverheads(shards)
   let overhead = server.startupMemoryBytes + clients
   for (const database of databases) overhead += database.table + database.expiries

@@ -5,16 +5,14 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/object/
  */
-import { asciiBytes } from '../base/bytes.js'
-import { parseUnsigned } from '../base/integer.js'
 import { encodeError } from '../resp/errors.js'
-import { Encoding } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
 import type { ShardCall } from './shard-call.js'
 import type { CommandSpec, KeySpec } from './spec.js'
+import { encodingName, referenceCount } from './value-description.js'
 
 const ADJUSTS =
   'Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.'
@@ -23,32 +21,14 @@ const LFU_NOT_SELECTED = encodeError(
   `ERR An LFU maxmemory policy is not selected, access frequency not tracked. ${ADJUSTS}`,
 )
 
-/**
- * Redis shares one object for each of the integers below this one, and counts its references as "always". (A copy made
- * by COPY is not shared there; here it looks like any other.)
- */
-const SHARED_INTEGERS = 10000
-const SHARED_REFERENCES = 2147483647
-
-const encodingNames = new Map<number, Uint8Array>([
-  [Encoding.raw, asciiBytes('raw')],
-  [Encoding.int, asciiBytes('int')],
-  [Encoding.embstr, asciiBytes('embstr')],
-])
-
 function encoding(call: ShardCall): void {
   if (!inspectKey(call, 2)) call.reply.nil()
-  else call.reply.bulkBytes(encodingNames.get(call.db.encoding) as Uint8Array)
+  else call.reply.bulkText(encodingName(call.db))
 }
 
 function refcount(call: ShardCall): void {
-  const { db, reply } = call
-  if (!inspectKey(call, 2)) {
-    reply.nil()
-    return
-  }
-  const value = db.encoding === Encoding.int ? parseUnsigned(db.bytes, db.valueOffset, db.valueLength) : -1
-  reply.integer(value >= 0 && value < SHARED_INTEGERS ? SHARED_REFERENCES : 1)
+  if (!inspectKey(call, 2)) call.reply.nil()
+  else call.reply.integer(referenceCount(call.db))
 }
 
 function idletime(call: ShardCall): void {

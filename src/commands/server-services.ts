@@ -103,11 +103,15 @@ export interface ShardStatistics {
   hits: number
   misses: number
   expiredKeys: number
+  expiredFields: number
   expiredStalePercent: number
   expiredTimeCapReached: number
   /** Time spent looking for expired keys. */
   expireCycleUs: number
   evictedKeys: number
+  lazyFreedValues: number
+  /** Removed values whose memory is still being given back. */
+  condemnedValues: number
   dirty: number
   /** Bytes of the arenas' chunks, whether filled or not. */
   arenaBytes: number
@@ -169,8 +173,8 @@ export interface ServerServices {
   /** CLIENT PAUSE; `mode` as there. */
   pauseClients(untilMs: number, mode: 'write' | 'all'): void
   unpauseClients(): void
-  /** CLIENT UNBLOCK; false when that client is not blocked. */
-  unblock(id: number, withError: boolean): boolean
+  /** CLIENT UNBLOCK. `done` gets whether that client was blocked and is no more. */
+  unblock(id: number, withError: boolean, done: (isUnblocked: boolean) => void): void
 
   /**
    * Sends an internal command to every shard, in sequence; `done` gets each shard's raw reply (RESP bytes) in shard order.
@@ -207,6 +211,10 @@ export interface ServerServices {
   /** Bytes in use, by the measure of `usedMemoryBytes` in memory-overhead.ts: when start-up was complete, and at most so far. */
   readonly startupMemoryBytes: number
   peakMemoryBytes: number
+  /** For how long memory was over its limit while keys could be evicted, in ms: in sum, and now without a break. */
+  readonly evictionExceeded: { readonly totalMs: number; readonly currentMs: number }
+  /** Connections that MIGRATE keeps for the next time. */
+  readonly migrationLinksKept: number
   /** Takes a new replication id, for DEBUG CHANGE-REPL-ID. */
   changeReplicationId(): void
   /** Stops or restarts the main thread's periodic work, for DEBUG PAUSE-CRON. */

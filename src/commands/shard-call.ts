@@ -20,6 +20,8 @@ export interface ShardSettings {
   protoMaxBulkLen: number
   maxmemoryPolicy: string
   lazyfreeLazyUserDel: boolean
+  hllSparseMaxBytes: number
+  rdbCompression: boolean
 }
 
 /** WATCH on this shard; connections are named by their slot on the main thread. */
@@ -37,7 +39,15 @@ export interface ShardSelf {
   transactionAborted: boolean
   statistics(): ShardStatistics
   resetStatistics(): void
+  /** How many clients that waited the `shard.serve` in hand has served on behalf of its lock. */
+  readonly servedClients: number
+  /** A transaction that may have made the key ready is over; an empty name stands for all keys. */
+  transactionOver(name: string): void
+  /** The blocked client with this ticket does not wait here any more, if it did. */
+  unpark(ticket: number): void
   applySetting(name: string, value: string): void
+  /** Evicts keys that hold so many bytes, as far as its time allows. @returns how many went */
+  evict(bytes: number): number
 }
 
 export class ShardCall {
@@ -53,10 +63,23 @@ export class ShardCall {
   gsnHigh = 0
   spec!: CommandSpec
 
+  /** Whether a blocking command may wait. Where it may not (MULTI, scripts) it replies at once, as if its time were over. */
+  mayBlock = false
+  /** A blocking command runs again, because the key `readyKey` of a client that waits has become ready. */
+  isRetry = false
+  /** The argument that is the key which has become ready. */
+  readyKey = 0
+  /** What `wouldBlock` was told, -1 when it was not called. */
+  blockedMs = -1
+  /** What `replaceArgument` was told, by argument. */
+  replacedArguments: Map<number, Uint8Array> | null = null
+
   readonly settings: ShardSettings = {
     protoMaxBulkLen: 512 * 1024 * 1024,
     maxmemoryPolicy: 'noeviction',
     lazyfreeLazyUserDel: false,
+    hllSparseMaxBytes: 3000,
+    rdbCompression: true,
   }
 
   constructor(
@@ -66,6 +89,23 @@ export class ShardCall {
     readonly reply: ReplyWriter,
     readonly self: ShardSelf,
   ) {}
+
+  /** What `inSlices` was given, for the executor. */
+  longWork: Iterator<undefined> | null = null
+  /** Where nothing may come between (transactions), long work is done in one go. */
+  mayBeSliced = false
+
+  /**
+   * Does long work step by step: the shard may run commands of others, that have no key in common with this one, between
+   * two steps. After each step the cursors of databases and collections may have moved, and the arguments may lie in
+   * other `bytes`, at other offsets.
+   *
+   * Nothing may follow in the handler, which returns before the work is done: the reply is written in the last step.
+   */
+  inSlices(work: Iterator<undefined>): void {
+    if (this.mayBeSliced) this.longWork = work
+    else while (work.next().done !== true);
+  }
 
   /** Argument `i` as a safe integer by Redis's rules; NaN when it is none (also when it exceeds 2^53-1). */
   integer(i: number): number {
@@ -119,6 +159,35 @@ export class ShardCall {
   /** Looks argument `i` up as a key without any trace in its access clock or the statistics. */
   peek(i: number): boolean {
     return this.db.peek(this.bytes, this.offsets[i] as number, this.lengths[i] as number)
+  }
+
+  /**
+   * Ends an attempt of a blocking command that found nothing: the client waits, and the handler runs again with the same
+   * arguments when one of the command's keys becomes ready. Only where `mayBlock` says so, and nothing may be replied.
+   * @param timeoutMs how long it waits from now on, 0 for ever
+   */
+  wouldBlock(timeoutMs: number): void {
+    this.blockedMs = timeoutMs
+  }
+
+  /** Together with `wouldBlock`: when the command runs again, argument `i` is this (XREAD's `$` becomes the last ID). */
+  replaceArgument(i: number, bytes: Uint8Array): void {
+    this.replacedArguments ??= new Map()
+    this.replacedArguments.set(i, bytes)
+  }
+
+  /**
+   * Whether a blocking command must leave its key `i` alone: as in Redis, a command that runs again looks at the key that
+   * has become ready and at none of the others that its client waits for.
+   */
+  passesOver(i: number): boolean {
+    return this.isRetry && i !== this.readyKey
+  }
+
+  /** The key that `db` stands on has got something that clients may wait for. A new list, sorted set or stream says so itself. */
+  signalReady(): void {
+    const { onReady } = this.keyspace
+    if (onReady !== null) onReady(this.db)
   }
 
   /** Replies with argument `i` as a bulk string. */

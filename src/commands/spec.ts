@@ -157,8 +157,32 @@ export type Route =
   | { readonly on: 'key' }
   | { readonly on: 'split'; readonly merge: MergePolicy }
   | { readonly on: 'shards'; readonly merge: MergePolicy }
-  | { readonly on: 'hops'; readonly coordinator: string }
+  | { readonly on: 'hops'; readonly coordinator: string; readonly reach?: ReachOf }
   | { readonly on: 'router'; readonly coordinator: string }
+
+/**
+ * How far a call reaches beyond the keys that its arguments name.
+ *
+ * - `keys`: no further; with its keys on one shard it runs there as it is
+ * - `keyspace`: to keys that its arguments do not name (SORT with BY or GET). Over several shards its coordinator always
+ *   runs, and a transaction with such a call locks every shard
+ * - `elsewhere`: to something that no shard has, another server (MIGRATE): its coordinator always runs
+ */
+export type Reach = 'keys' | 'keyspace' | 'elsewhere'
+
+/** The reach of a call of `argc` arguments, the name included. */
+export type ReachOf = (bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number) => Reach
+
+/**
+ * What is known of a command that may wait for its keys, see `ShardCall.wouldBlock`. The type of value that it waits for is
+ * that of its group. When its time is over, the client gets a null array, whatever the command is, as in Redis.
+ */
+export interface BlockingSpec {
+  /** Which of its keys it waits for: all (if nothing is said), or the first only, whose elements go to the others (BLMOVE). */
+  readonly keys?: 'all' | 'first'
+  /** Also run again when a key of its own is gone or has another type than before (XREADGROUP). */
+  readonly endsWithKey?: boolean
+}
 
 export type ShardHandler = (call: ShardCall) => void
 export type MainHandler = (call: MainCall) => void
@@ -190,6 +214,7 @@ export interface CommandSpec {
     into: number[],
   ) => void
   readonly route?: Route
+  readonly blocking?: BlockingSpec
   /** Runs in the worker that owns the shard. */
   readonly shard?: ShardHandler
   /** Runs on the main thread. */

@@ -24,7 +24,7 @@ import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
-import { encodingOfText } from './string-encoding.js'
+import { encodingOfText } from '../store/string-encoding.js'
 
 /** -2^63 cannot be negated; Redis has an error of its own for it. */
 const DECREMENT_OVERFLOW = encodeError('ERR decrement would overflow')

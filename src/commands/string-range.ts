@@ -10,7 +10,7 @@ import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
-import { encodingOfValue } from './string-encoding.js'
+import { encodingOfValue } from '../store/string-encoding.js'
 
 function append(call: ShardCall): void {
   const { db, reply, bytes } = call

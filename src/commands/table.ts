@@ -6,35 +6,62 @@
  */
 import { assert } from '../base/assert.js'
 import { ACL_CATEGORIES, aclCommands } from './acl.js'
+import { bitmapCommands } from './bitmap/bitmap.js'
 import { clientCommands } from './client.js'
 import { commandCommands } from './command.js'
 import { configCommands } from './config.js'
 import { connectionCommands } from './connection.js'
 import { debugCommands } from './debug.js'
+import { debugReload } from './debug-reload.js'
 import { debugShardCommands } from './debug-shard.js'
 import { expireCommands } from './expire.js'
 import { genericCommands } from './generic.js'
+import { hashCommands } from './hash/hash.js'
+import { geoCommands } from './geo/geo.js'
+import { hyperloglogCommands } from './hyperloglog/hyperloglog.js'
 import { infoCommands } from './info.js'
 import { internalCommands } from './internal.js'
 import { latencyCommands } from './latency.js'
+import { listCommands } from './list/list.js'
 import { lolwutCommands } from './lolwut.js'
 import { memoryCommands } from './memory.js'
 import { objectCommands } from './object.js'
 import { persistenceCommands } from './persistence.js'
+import { dumpCommands } from './rdb/dump.js'
+import { migrateCommands, shardMigrateDump } from './rdb/migrate.js'
+import { restoreCommands } from './rdb/restore.js'
 import { replicationCommands } from './replication.js'
 import { scanCommands } from './scan.js'
 import { serverCommands } from './server.js'
+import { setCommands } from './set/set.js'
 import { slowlogCommands } from './slowlog.js'
+import { sortCommands } from './sort/sort-commands.js'
+import { sortLendingCommands } from './sort/sort-lending.js'
 import type { CommandSpec, KeySpec } from './spec.js'
+import { streamCommands } from './stream/stream.js'
+import { shardCheckGroupRead } from './stream/stream-read.js'
 import { stringCommands } from './string.js'
 import { transactionCommands } from './transaction.js'
+import { zsetCommands } from './zset/zset.js'
 
 /** Every top-level command that clients can call. */
 export const commands: readonly CommandSpec[] = [
   ...stringCommands,
+  ...hashCommands,
   ...genericCommands,
   ...expireCommands,
   ...scanCommands,
+  ...dumpCommands,
+  ...migrateCommands,
+  ...sortCommands,
+  ...restoreCommands,
+  ...bitmapCommands,
+  ...hyperloglogCommands,
+  ...geoCommands,
+  ...setCommands,
+  ...listCommands,
+  ...zsetCommands,
+  ...streamCommands,
   ...objectCommands,
   ...transactionCommands,
   ...connectionCommands,
@@ -58,6 +85,10 @@ export const specs: readonly CommandSpec[] = [
   ...commands.flatMap((command) => [command, ...(command.subcommands ?? [])]),
   ...internalCommands,
   ...debugShardCommands,
+  debugReload,
+  shardMigrateDump,
+  ...sortLendingCommands,
+  shardCheckGroupRead,
 ]
 
 const idBySpec = new Map<CommandSpec, number>()

@@ -44,6 +44,9 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   #isTimeStamped = false
   #looks = 0
   #isSleepArmed = false
+  /** For the earliest deadline of a blocked client, which is `timerMs`; Infinity when there is none. */
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = Number.POSITIVE_INFINITY
   readonly #bell: Bell
   router!: Router
   dispatcher!: Dispatcher
@@ -139,6 +142,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     }
     this.#flushAll()
     if (this.#stalled.size > 0) this.#resumeStalled()
+    if (router.blocked.nextDeadlineMs !== this.#timerMs) this.#setTimer()
     if (router.outstanding === 0 && !router.isCongested) return
     // A ring that is full empties without replies, while a large frame goes through it.
     if (++this.#looks <= LOOKS_MAX || router.isCongested) {
@@ -196,6 +200,38 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       this.#owedBySlot.delete(slot)
       this.#freeSlots.push(slot)
     }
+  }
+
+  blocked(slot: number): void {
+    const connection = this.#slots[slot]
+    if (connection === undefined) return
+    connection.session.isBlocked = true
+    if (connection.hasInputEnded) connection.destroy()
+  }
+
+  released(slot: number): void {
+    const connection = this.#slots[slot]
+    if (connection === undefined) return
+    const { session } = connection
+    session.isHeld = false
+    session.isAwaiting = false
+    session.isBlocked = false
+    if (connection.isStalled) this.stall(connection)
+    else if (connection.hasInputEnded) connection.closeAfterReplies()
+  }
+
+  /** Sees to it that blocked clients are looked at when the time of one of them is over. */
+  #setTimer(): void {
+    clearTimeout(this.#timer)
+    const deadlineMs = this.router.blocked.nextDeadlineMs
+    this.#timerMs = deadlineMs
+    if (deadlineMs === Number.POSITIVE_INFINITY) return
+    const delayMs = Math.min(Math.max(deadlineMs - this.#clock.nowMs(), 0), TIMER_MS_MAX)
+    this.#timer = setTimeout(() => {
+      this.#timerMs = Number.POSITIVE_INFINITY
+      this.#stampTime()
+      this.router.blocked.expire(this.nowMs)
+    }, delayMs).unref()
   }
 
   outputPending(connection: Connection): void {
@@ -272,6 +308,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       connection.resumeReading()
       // This may hold it back again.
       this.dispatcher.resume(connection)
+      if (connection.hasInputEnded && !connection.session.isAwaiting) connection.closeAfterReplies()
     }
     // Whoever is left waits for replies or for a reader, and both bring about the turn in which it is looked at again.
   }
@@ -287,7 +324,10 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     const owed = connection.owedByOthers
     if (owed > 0) this.#owedBySlot.set(slot, owed)
     else this.#freeSlots.push(slot)
+    this.router.blocked.abandon(slot)
   }
 }
 
 const FINISH_MS_MAX = 1000
+/** The longest that a timer can be set for. */
+const TIMER_MS_MAX = 2 ** 31 - 1

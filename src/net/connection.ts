@@ -422,7 +422,8 @@ export class Connection {
     this.hasInputEnded = true
     // A blocked client may wait for ever for what it is owed; one that has got its last reply has nothing to wait for.
     if (this.session.isBlocked || this.isFinishing) this.destroy()
-    else this.closeAfterReplies()
+    // Whether its command waits is not known yet, and what the client sent behind it has not been dispatched.
+    else if (!this.session.isAwaiting) this.closeAfterReplies()
   }
 
   /** True when a connection that is to close owes nothing any more. */
@@ -436,9 +437,9 @@ export class Connection {
     const { query } = this
     // Not at once: this may be the buffer that commands are being read from.
     if (query !== null) setImmediate(freeIfLarge, query)
-    this.query = null
     this.socket.destroy()
     this.owner.closed(this)
+    this.query = null
     this.#held = null
   }
 }

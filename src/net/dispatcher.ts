@@ -16,9 +16,11 @@ import { encodeError, errors, execDiscarded, unknownCommand, unknownSubcommand, 
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { ParseResult, RequestParser } from '../resp/request-parser.js'
 import { RequestFlag } from '../ring/frames.js'
+import { routeBlocking } from '../router/blocking-route.js'
 import type { Answer, CommandRequest } from '../router/request.js'
 import type { Router } from '../router/router.js'
 import type { Connection } from './connection.js'
+import type { Session } from './session.js'
 import { sessionCommands } from './transaction-commands.js'
 
 /** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
@@ -27,7 +29,7 @@ const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 /** From here on a request counts by its bytes in what one client may have on the way. */
 const LARGE_REQUEST_BYTES = 64 * 1024
 
-const CommandKind = { shard: 0, main: 1, session: 2, container: 3 } as const
+const CommandKind = { shard: 0, main: 1, session: 2, container: 3, blocking: 4 } as const
 
 const OK = asciiBytes('+OK\r\n')
 
@@ -39,7 +41,7 @@ export interface DispatchPolicy {
   requiresPassword: boolean
   protoMaxBulkLen: number
   /** Commands flagged `denyoom` are refused. */
-  isOutOfMemory: boolean
+  isOutOfMemory(): boolean
   /** CLIENT PAUSE: until when, and what. */
   pausedUntilMs: number
   pauseMode: 'write' | 'all'
@@ -92,6 +94,7 @@ export class Dispatcher {
       if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined)
         return CommandKind.container
       if (sessionCommands[spec.name] !== undefined && spec.group === 'transactions') return CommandKind.session
+      if (spec.blocking !== undefined) return CommandKind.blocking
       return spec.main === undefined ? CommandKind.shard : CommandKind.main
     })
     // By the full name: SLOWLOG RESET is queued.
@@ -142,6 +145,8 @@ export class Dispatcher {
       if (connection.isClosing || connection.isClosed) return limit
       if (session.isHeld || connection.owed >= connection.owedMax) {
         connection.isStalled = true
+        // Whoever answers the blocking command looks again. Until then it is read on, so that a disconnect is seen.
+        if (session.isAwaiting) return start
         connection.pauseReading()
         this.#events.stalled(connection)
         return start
@@ -245,7 +250,7 @@ export class Dispatcher {
       this.#reject(connection, errors.noAuth, id)
       return true
     }
-    if (this.policy.isOutOfMemory && this.#denyOom[id] !== 0) {
+    if (this.#denyOom[id] !== 0 && this.policy.isOutOfMemory()) {
       this.#reject(connection, errors.outOfMemory, id)
       return true
     }
@@ -259,10 +264,17 @@ export class Dispatcher {
       this.commandsProcessed++
       const sequence = connection.issued
       connection.issued = (sequence + 1) | 0
-      let flags = session.resp === 3 ? RequestFlag.resp3 : 0
-      if (session.replyMode !== 'on') flags |= RequestFlag.silent
-      if (session.noTouch) flags |= RequestFlag.noTouch
+      const flags = requestFlags(session)
       this.router.route(id, connection.slot, sequence, session.database, flags, bytes, offsets, lengths, argc)
+    } else if (kind === CommandKind.blocking) {
+      this.commandsProcessed++
+      const sequence = connection.issued
+      connection.issued = (sequence + 1) | 0
+      session.isHeld = true
+      session.isAwaiting = true
+      const flags = requestFlags(session)
+      const { slot } = connection
+      routeBlocking(this.router, id, slot, sequence, session.database, flags, bytes, offsets, lengths, argc)
     } else if (kind === CommandKind.main) {
       this.#runMain(connection, spec, id, bytes, offsets, lengths, argc)
     } else {
@@ -450,6 +462,14 @@ export class Dispatcher {
       connection.deliver(sequence, 1, reply, 0, silent ? 0 : reply.length)
     })
   }
+}
+
+/** What a client's session says about how its commands are to be done and answered. */
+function requestFlags(session: Session): number {
+  let flags = session.resp === 3 ? RequestFlag.resp3 : 0
+  if (session.replyMode !== 'on') flags |= RequestFlag.silent
+  if (session.noTouch) flags |= RequestFlag.noTouch
+  return flags
 }
 
 function flagTable(flag: string): Uint8Array {

@@ -29,13 +29,19 @@ export class Session implements SessionView {
   watched: Uint8Array[] = []
   /** How many EXECs have begun and not answered yet: several when they come in one pipeline. */
   executing = 0
-  /** EXEC still has commands of the main thread to run, which may change this session: nothing is dispatched before. */
+  /**
+   * EXEC still has commands of the main thread to run, which may change this session, or a blocking command has not been
+   * answered yet: nothing is dispatched before.
+   */
   isHeld = false
+  /** It is held by a blocking command. */
+  isAwaiting = false
 
   /** The id of the command dispatched last, -1 before any. */
   lastCommandId = -1
   lastInteractionMs: number
   commandsTotal = 0
+  /** Its blocking command waits for its keys. */
   isBlocked = false
 
   readonly #unwatch: (session: Session) => void

@@ -59,7 +59,7 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
     answer(errors.execAbort)
     return
   }
-  if (dispatcher.policy.isOutOfMemory && commands.some(({ spec }) => spec.flags.includes('denyoom'))) {
+  if (commands.some(({ spec }) => spec.flags.includes('denyoom')) && dispatcher.policy.isOutOfMemory()) {
     session.unwatchAll()
     answer(execDiscarded(errors.outOfMemory))
     return

@@ -9,6 +9,8 @@
  *   2  sequence in the target   7  origin | lock owner << 8
  *   3  command id | db << 16
  *
+ * A park frame carries the ticket of its client (see claims.ts) in word 4.
+ *
  * Argument 0, the command's name, does not travel: the command id says it.
  *
  * Reply (shard → main), 4 words, then RESP bytes padded to 4:
@@ -16,7 +18,8 @@
  *   0  length | kind            2  sequence of the first reply
  *   1  target                   3  replies in this frame (0: more of this reply follows) | padding << 24
  *
- * A target is a connection's slot, or with the top bit set a gather (partial replies that the router merges).
+ * A target is a connection's slot; or with the top bit set a gather (partial replies that the router merges); or with the
+ * bit below it the slot of a connection whose client may be blocked by the command.
  */
 
 export const FrameKind = {
@@ -35,6 +38,10 @@ export const FrameKind = {
   unlock: 5,
   /** A reply. */
   reply: 6,
+  /** A command that has found nothing already, whose client waits on this shard from now on. There is no reply. */
+  park: 7,
+  /** In the place of a reply: the client waits. The payload is the deadline, in ms (float64, Infinity for none). */
+  parked: 8,
 } as const
 
 export const REQUEST_WORDS = 8
@@ -55,9 +62,14 @@ export const RequestFlag = {
   conditional: 16,
   /** A further part of a command that is counted with its first part. */
   part: 32,
+  /** A blocking command may wait for its keys. */
+  mayBlock: 64,
+  /** A command of a transaction that is not over: clients that wait are served by the `shard.serve` behind it. */
+  within: 128,
 } as const
 
 export const TARGET_GATHER = 0x80000000 | 0
+export const TARGET_BLOCKING = 0x40000000
 
 export const REPLY_COUNT_MASK = 0x00ffffff
 export const REPLY_PADDING_SHIFT = 24

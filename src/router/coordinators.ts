@@ -3,14 +3,17 @@
  * Main thread.
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
-import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
 import { parseScanCursor } from '../commands/scan.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { lookup } from '../commands/table.js'
 import { bulkBody, headerNumber, isError, lineEnd } from '../resp/reply-reader.js'
+import { lend } from './lending.js'
+import { migrate } from './migrate.js'
 import type { Answer, CommandRequest } from './request.js'
 import { keysOf } from './request-keys.js'
 import type { Router } from './router.js'
+import { sortThrough } from './sort.js'
+import { readStreams } from './stream-reads.js'
 
 /** `owner` is the lock owner on whose behalf the command runs inside a transaction, 0 outside of one. */
 export type Coordinator = (router: Router, request: CommandRequest, answer: Answer, owner: number) => void
@@ -18,62 +21,18 @@ export type Coordinator = (router: Router, request: CommandRequest, answer: Answ
 const NO_BYTES = new Uint8Array(0)
 const NIL = asciiBytes('$-1\r\n')
 
-/**
- * Runs a command with dependent parts: on the shard of its first key, to which the records of its other keys are lent.
- *
- * Hop 1 locks every key and exports the foreign ones. Hop 2, on the home shard: imports them, runs the command as it is,
- * exports them again and removes them. Hop 3 gives each owner what has changed, and unlocks. Nobody sees the lent records:
- * their keys are locked at their owners, and whatever looks at a shard as a whole waits for its locks.
- *
- * A record that is afterwards what it was before is not given back, so a write that changed nothing of a foreign key breaks
- * no WATCH on it; on one shard it does.
- */
+/** Runs a command with dependent parts: on the shard of its first key, to which the records of its other keys are lent. */
 function relocate(router: Router, request: CommandRequest, answer: Answer, outerOwner: number): void {
   const keys = keysOf(request, router.databases)
   const home = router.shardOf(keys[0]?.key ?? NO_BYTES, 0, keys[0]?.key.length ?? 0)
   const foreign = keys.filter(({ key }) => router.shardOf(key, 0, key.length) !== home)
-  const lock = outerOwner === 0 ? router.lock(keys.map(({ key }) => key)) : { owner: outerOwner, shards: [] }
-  const { owner } = lock
-
-  const exported = router.gather(foreign.length, (before) => {
-    const lent = foreign.filter((_, i) => bulkBody(before[i] as Uint8Array, 0) !== undefined).length
-    const returned = router.gather(lent + 1 + foreign.length * 2, (parts) => {
-      const reply = parts[lent] as Uint8Array
-      const changed: { key: Uint8Array; database: number; image: Uint8Array | undefined }[] = []
-      foreign.forEach(({ key, database }, i) => {
-        const after = parts[lent + 1 + i * 2] as Uint8Array
-        if (!Buffer.from(after).equals(before[i] as Uint8Array))
-          changed.push({ key, database, image: bulkBody(after, 0) })
-      })
-      const finish = (): void => {
-        if (outerOwner === 0) router.unlock(owner, lock.shards)
-        answer(reply)
-      }
-      if (changed.length === 0) {
-        finish()
-        return
-      }
-      const applied = router.gather(changed.length, finish)
-      changed.forEach(({ key, database, image }, i) => {
-        const shard = router.shardOf(key, 0, key.length)
-        if (image === undefined) router.send(shard, applied, i, shardRemove, database, 0, [NO_BYTES, key], owner)
-        else router.send(shard, applied, i, shardImport, database, 0, [NO_BYTES, key, image], owner)
-      })
-    })
-    let part = 0
-    foreign.forEach(({ key, database }, i) => {
-      const image = bulkBody(before[i] as Uint8Array, 0)
-      if (image !== undefined)
-        router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
-    })
-    router.send(home, returned, part++, request.spec, request.database, request.flags, request.argv, owner)
-    for (const { key, database } of foreign) {
-      router.send(home, returned, part++, shardExport, database, 0, [NO_BYTES, key], owner)
-      router.send(home, returned, part++, shardRemove, database, 0, [NO_BYTES, key], owner)
-    }
-  })
-  foreign.forEach(({ key, database }, i) => {
-    router.send(router.shardOf(key, 0, key.length), exported, i, shardExport, database, 0, [NO_BYTES, key], owner)
+  if (outerOwner !== 0) {
+    lend(router, outerOwner, home, foreign, request, answer)
+    return
+  }
+  const { owner, shards } = router.lock(keys.map(({ key }) => key))
+  lend(router, owner, home, foreign, request, (reply) => {
+    router.unlock(owner, shards, () => answer(reply))
   })
 }
 
@@ -143,6 +102,10 @@ export const coordinators: Readonly<Record<string, Coordinator>> = {
   msetnx: relocate,
   msetex: relocate,
   lcs: relocate,
+  relocate,
+  migrate,
   'random-key': randomKey,
   scan,
+  sort: sortThrough(relocate),
+  'read-streams': readStreams,
 }

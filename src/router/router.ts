@@ -9,77 +9,97 @@
  * command, or of one transaction without dependent parts, enter their rings before anything else does.
  */
 import { assert } from '../base/assert.js'
-import { copyOf, joinBytes } from '../base/bytes.js'
-import { keySlot } from '../base/crc16.js'
+import { asciiBytes, copyOf } from '../base/bytes.js'
+import { keySlot, shardOfSlot } from '../base/crc16.js'
 import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
-import type { CommandSpec } from '../commands/spec.js'
+import { shardServe, shardUnpark } from '../commands/internal.js'
+import type { CommandSpec, Reach } from '../commands/spec.js'
 import { idOf, keyPositions, specs } from '../commands/table.js'
-import { FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
+import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
   FrameKind,
   REPLY_BYTES,
   REPLY_COUNT_MASK,
   REPLY_PADDING_SHIFT,
   RequestFlag,
+  TARGET_BLOCKING,
   TARGET_GATHER,
 } from '../ring/frames.js'
+import { type BlockedClientSink, BlockedClients, type BlockedCommand } from './blocked-clients.js'
 import { type Coordinator, coordinators } from './coordinators.js'
+import { runWidened } from './feeding.js'
+import { Feeds } from './feeds.js'
 import { GatherTable } from './gather.js'
+import { type Lock, LockOwners } from './lock-owners.js'
 import { mergeReplies } from './merge.js'
+import type { Migration } from './migrate.js'
+import { pack } from './packed-arguments.js'
 import type { Answer, CommandRequest } from './request.js'
 import type { ShardLink } from './shard-link.js'
+import { split } from './split.js'
 
 /** Takes the replies to clients: `count` whole replies from `sequence` on, or with count 0 a piece of one. */
-export interface ReplySink {
-  reply(slot: number, sequence: number, count: number, bytes: Uint8Array, offset: number, length: number): void
-}
+export type ReplySink = BlockedClientSink
 
 const RouteKind = { main: 0, key: 1, split: 2, shards: 3, hops: 4, router: 5 } as const
 
 const NO_BYTES = new Uint8Array(0)
-const NO_NUMBERS = new Int32Array(1)
-const LOCK_OWNERS_MAX = 0x00ffffff
 
 export class Router {
   readonly links: readonly ShardLink[]
   readonly shardCount: number
   readonly databases: number
   readonly random: Prng
+  /** The way to other servers; set once by the wiring, where there is one. */
+  migration: Migration | null = null
+  readonly blocked: BlockedClients
+  readonly feeds: Feeds
   readonly #sink: ReplySink
   readonly #gathers = new GatherTable()
   readonly #shardOfSlot = new Uint8Array(HASH_SLOTS)
   readonly #kinds: Uint8Array
   /** The position of the first key where it is the same in every call, else 0. */
   readonly #firstKey: Uint8Array
+  readonly #writes: Uint8Array
+  readonly #locks: LockOwners
   #gsnLow = 0
   #gsnHigh = 0
-  #lockOwner = 0
   /**
    * The lock owner that frames act for when their sender names none: a command of the main thread inside a transaction
    * asks shards without knowing of its locks.
    */
   actingOwner = 0
+  /** Flags that frames carry besides their own, because of the transaction that they belong to: likewise. */
+  actingFlags = 0
 
-  /** How many lock owners each shard has been told of that have not been told to unlock. */
-  readonly #lockOwnersOfShard: Int32Array
-
-  // Arguments of one shard's part of a command.
-  #partOffsets = new Int32Array(64)
-  #partLengths = new Int32Array(64)
-
-  constructor(links: readonly ShardLink[], sink: ReplySink, databases: number, randomSeed: number) {
+  /** @param claims see ring/claims.ts */
+  constructor(
+    links: readonly ShardLink[],
+    sink: ReplySink,
+    databases: number,
+    randomSeed: number,
+    claims: SharedArrayBuffer,
+  ) {
     this.links = links
     this.shardCount = links.length
-    this.#lockOwnersOfShard = new Int32Array(this.shardCount)
     this.#sink = sink
     this.databases = databases
     this.random = new Prng(randomSeed)
     for (let slot = 0; slot < HASH_SLOTS; slot++) {
-      this.#shardOfSlot[slot] = Math.floor((slot * this.shardCount) / HASH_SLOTS)
+      this.#shardOfSlot[slot] = shardOfSlot(slot, this.shardCount)
     }
     this.#kinds = Uint8Array.from(specs, (spec) => RouteKind[spec.route?.on ?? 'main'])
     this.#firstKey = Uint8Array.from(specs, fixedFirstKey)
+    this.#writes = Uint8Array.from(specs, (spec) => (spec.flags.includes('write') ? 1 : 0))
+    const shardOf = (key: Uint8Array): number => this.shardOf(key, 0, key.length)
+    this.#locks = new LockOwners(this.shardCount, shardOf, (shard, kind, flags, owner, argv) => {
+      this.#control(shard, kind, flags, owner, argv)
+    })
+    this.feeds = new Feeds(shardOf)
+    this.blocked = new BlockedClients(claims, sink, this.feeds, (shards, ticket, done) => {
+      this.#tell(shards, shardUnpark, [NO_BYTES, asciiBytes(String(ticket))], done)
+    })
   }
 
   /** The sequence number given last. */
@@ -138,23 +158,28 @@ export class Router {
     lengths: Int32Array,
     argc: number,
   ): void {
+    if (this.feeds.isActive && this.#writes[id] !== 0) {
+      this.#routeSlowly(id, slot, sequence, database, flags, bytes, offsets, lengths, argc)
+      return
+    }
     const firstKey = this.#firstKey[id] as number
     if (this.#kinds[id] === RouteKind.key && firstKey !== 0) {
       const shard = this.shardOf(bytes, offsets[firstKey] as number, lengths[firstKey] as number)
       this.#nextGsn()
-      this.#sendClient(shard, id, slot, sequence, database, flags, bytes, offsets, lengths, argc)
+      this.sendRanges(shard, slot, sequence, id | (database << 16), flags, 0, bytes, offsets, lengths, argc)
       return
     }
     this.#routeSlowly(id, slot, sequence, database, flags, bytes, offsets, lengths, argc)
   }
 
-  #sendClient(
+  /** Writes one command's frame, whose arguments are ranges of `bytes`. */
+  sendRanges(
     shard: number,
-    id: number,
-    slot: number,
+    target: number,
     sequence: number,
-    database: number,
+    idAndDb: number,
     flags: number,
+    owner: number,
     bytes: Uint8Array,
     offsets: Int32Array,
     lengths: Int32Array,
@@ -164,11 +189,11 @@ export class Router {
     link.outstanding++
     link.send(
       FrameKind.command,
-      slot,
+      target,
       sequence,
-      id | (database << 16),
+      idAndDb,
       flags,
-      0,
+      owner,
       this.#gsnLow,
       this.#gsnHigh,
       bytes,
@@ -189,30 +214,52 @@ export class Router {
     lengths: Int32Array,
     argc: number,
   ): void {
-    const spec = specs[id] as CommandSpec
-    const shard = this.#onlyShard(spec, bytes, offsets, lengths, argc)
-    if (shard >= 0) {
-      this.#nextGsn()
-      this.#sendClient(shard, id, slot, sequence, database, flags, bytes, offsets, lengths, argc)
-      return
-    }
+    const isFeeding = this.feeds.isActive && this.#writes[id] !== 0
+    if (!isFeeding && this.routeToOneShard(id, slot, sequence, database, flags, bytes, offsets, lengths, argc)) return
     const argv: Uint8Array[] = [NO_BYTES]
     for (let i = 1; i < argc; i++) {
       const offset = offsets[i] as number
       argv.push(copyOf(bytes, offset, lengths[i] as number))
     }
-    this.coordinate({ spec, argv, database, flags }, (reply) => {
+    const request = { spec: specs[id] as CommandSpec, argv, database, flags }
+    const answer: Answer = (reply) => {
       const silent = (flags & RequestFlag.silent) !== 0
       this.#sink.reply(slot, sequence, 1, reply, 0, silent ? 0 : reply.length)
-    })
+    }
+    if (isFeeding) runWidened(this, request, answer)
+    else this.coordinate(request, answer)
+  }
+
+  /**
+   * As `route`, but only where one shard can run the command as it is; returns whether that is so. The target that `slot` is
+   * may be a blocking one.
+   */
+  routeToOneShard(
+    id: number,
+    slot: number,
+    sequence: number,
+    database: number,
+    flags: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+  ): boolean {
+    const shard = this.#onlyShard(specs[id] as CommandSpec, bytes, offsets, lengths, argc)
+    if (shard < 0) return false
+    this.#nextGsn()
+    this.sendRanges(shard, slot, sequence, id | (database << 16), flags, 0, bytes, offsets, lengths, argc)
+    return true
   }
 
   /** The one shard that can run the command as it is, or -1. */
   #onlyShard(spec: CommandSpec, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): number {
     const on = spec.route?.on
     if (on === 'router') return -1
+    const reach = reachOf(spec, bytes, offsets, lengths, argc)
+    if (reach === 'elsewhere') return -1
     if (this.shardCount === 1) return 0
-    if (on === 'shards') return -1
+    if (on === 'shards' || reach === 'keyspace') return -1
     const positions: number[] = []
     keyPositions(spec, bytes, offsets, lengths, argc, positions)
     let shard = -1
@@ -223,6 +270,12 @@ export class Router {
     }
     // Arguments in which no key can be found are wrong arguments: any shard's handler says how.
     return shard === -1 ? 0 : shard
+  }
+
+  /** Whether a command looks at keys that its arguments do not name. */
+  reachesKeyspace(request: CommandRequest): boolean {
+    const packed = pack(request.argv)
+    return reachOf(request.spec, packed.bytes, packed.offsets, packed.lengths, request.argv.length) === 'keyspace'
   }
 
   onlyShardOf(request: CommandRequest): number {
@@ -237,7 +290,7 @@ export class Router {
     if (owner === 0) this.#nextGsn()
     switch (route.on) {
       case 'split':
-        this.#split(request, route.merge, answer, owner)
+        split(this, request, route.merge, answer, owner)
         return
       case 'shards': {
         const target = this.#gathers.open(this.shardCount, (parts) => answer(mergeReplies(route.merge, parts, [])))
@@ -289,21 +342,18 @@ export class Router {
     argv: readonly Uint8Array[],
     owner = this.actingOwner,
   ): void {
-    const packed = pack(argv)
-    const link = this.links[shard] as ShardLink
-    link.outstanding++
-    link.send(
-      FrameKind.command,
+    const { bytes, offsets, lengths } = pack(argv)
+    const idAndDb = idOf(spec) | (database << 16)
+    this.sendRanges(
+      shard,
       target,
       part,
-      idOf(spec) | (database << 16),
-      flags & ~RequestFlag.silent,
+      idAndDb,
+      (flags & ~RequestFlag.silent) | this.actingFlags,
       owner,
-      this.#gsnLow,
-      this.#gsnHigh,
-      packed.bytes,
-      packed.offsets,
-      packed.lengths,
+      bytes,
+      offsets,
+      lengths,
       argv.length,
     )
   }
@@ -318,115 +368,13 @@ export class Router {
     if (this.#gsnLow === 0) this.#gsnHigh++
   }
 
-  #split(
-    request: CommandRequest,
-    merge: 'sum' | 'all_succeeded' | 'array_by_key' | 'concat',
-    answer: Answer,
-    owner: number,
-  ): void {
-    const { argv, spec } = request
-    const packed = pack(argv)
-    const positions: number[] = []
-    keyPositions(spec, packed.bytes, packed.offsets, packed.lengths, argv.length, positions)
-    const step = positions.length > 1 ? (positions[1] as number) - (positions[0] as number) : argv.length - 1
-    if ((argv.length - 1) % step !== 0) {
-      // A value without its key, or the other way round: the handler of any shard says so. It must be one whose key the
-      // command has locked when it acts for a lock owner.
-      const first = positions[0] as number
-      const shard = this.shardOf(packed.bytes, packed.offsets[first] as number, packed.lengths[first] as number)
-      this.ask(shard, request, answer, owner)
-      return
-    }
-    const partOfShard = new Int32Array(this.shardCount).fill(-1)
-    const shardOfPart: number[] = []
-    const partOfKey: number[] = []
-    for (const position of positions) {
-      const shard = this.shardOf(packed.bytes, packed.offsets[position] as number, packed.lengths[position] as number)
-      if (partOfShard[shard] === -1) {
-        partOfShard[shard] = shardOfPart.length
-        shardOfPart.push(shard)
-      }
-      partOfKey.push(partOfShard[shard] as number)
-    }
-    const target = this.#gathers.open(shardOfPart.length, (parts) => answer(mergeReplies(merge, parts, partOfKey)))
-    if (this.#partOffsets.length < argv.length) {
-      this.#partOffsets = new Int32Array(argv.length * 2)
-      this.#partLengths = new Int32Array(argv.length * 2)
-    }
-    for (let part = 0; part < shardOfPart.length; part++) {
-      let argc = 1
-      for (let k = 0; k < positions.length; k++) {
-        if (partOfKey[k] !== part) continue
-        for (let i = positions[k] as number, end = i + step; i < end; i++) {
-          this.#partOffsets[argc] = packed.offsets[i] as number
-          this.#partLengths[argc] = packed.lengths[i] as number
-          argc++
-        }
-      }
-      const link = this.links[shardOfPart[part] as number] as ShardLink
-      link.outstanding++
-      link.send(
-        FrameKind.command,
-        target,
-        part,
-        idOf(spec) | (request.database << 16),
-        (request.flags & ~RequestFlag.silent) | (part === 0 ? 0 : RequestFlag.part),
-        owner,
-        this.#gsnLow,
-        this.#gsnHigh,
-        packed.bytes,
-        this.#partOffsets,
-        this.#partLengths,
-        argc,
-      )
-    }
-  }
-
   /**
    * Locks keys, or with 'all' every key of every shard, at the current sequence number, and returns the owner that frames
    * under these locks carry. Frames sent with that owner right after this run as soon as the locks are held.
    * @param also a name that is locked on each of the shards besides
    */
-  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): { owner: number; shards: readonly number[] } {
-    this.#lockOwner = (this.#lockOwner % LOCK_OWNERS_MAX) + 1
-    const owner = this.#lockOwner
-    if (keys === 'all') {
-      const shards = this.links.map((link) => link.shard)
-      for (const shard of shards) this.#sendLock(shard, owner, RequestFlag.lockAll, [NO_BYTES])
-      return { owner, shards }
-    }
-    const byShard = new Map<number, Uint8Array[]>()
-    for (const key of keys) {
-      const shard = this.shardOf(key, 0, key.length)
-      const names = byShard.get(shard)
-      if (names === undefined) byShard.set(shard, [NO_BYTES, key])
-      else names.push(key)
-    }
-    for (const [shard, names] of byShard) {
-      if (also !== undefined) names.push(also)
-      this.#sendLock(shard, owner, 0, names)
-    }
-    return { owner, shards: [...byShard.keys()] }
-  }
-
-  #sendLock(shard: number, owner: number, flags: number, argv: readonly Uint8Array[]): void {
-    this.#lockOwnersOfShard[shard]!++
-    const packed = pack(argv)
-    const link = this.links[shard] as ShardLink
-    link.send(
-      FrameKind.lock,
-      0,
-      0,
-      0,
-      flags,
-      owner,
-      this.#gsnLow,
-      this.#gsnHigh,
-      packed.bytes,
-      packed.offsets,
-      packed.lengths,
-      argv.length,
-    )
+  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
+    return this.#locks.lock(keys, also)
   }
 
   /**
@@ -434,15 +382,46 @@ export class Router {
    * one directly after the other.
    */
   isLocked(shard: number): boolean {
-    return this.#lockOwnersOfShard[shard] !== 0
+    return this.#locks.isLocked(shard)
   }
 
-  unlock(owner: number, shards: readonly number[]): void {
-    for (const shard of shards) {
-      this.#lockOwnersOfShard[shard]!--
-      const link = this.links[shard] as ShardLink
-      link.send(FrameKind.unlock, 0, 0, 0, 0, owner, this.#gsnLow, this.#gsnHigh, NO_BYTES, NO_NUMBERS, NO_NUMBERS, 1)
+  /**
+   * @param then called when those are served who waited for one of the keys. So nobody can hear that a key has something
+   *   before they are, and somebody looks for their replies, which no shard owes.
+   */
+  unlock(owner: number, shards: readonly number[], then: () => void = () => {}): void {
+    this.#locks.unlock(owner, shards)
+    if (this.blocked.size > 0) this.#tell(shards, shardServe, [NO_BYTES], then)
+    else then()
+  }
+
+  /** Sends a command without keys to shards on nobody's behalf. */
+  #tell(shards: readonly number[], spec: CommandSpec, argv: readonly Uint8Array[], done: () => void): void {
+    if (shards.length === 0) {
+      done()
+      return
     }
+    const target = this.#gathers.open(shards.length, done)
+    shards.forEach((shard, part) => {
+      this.send(shard, target, part, spec, 0, 0, argv, 0)
+    })
+  }
+
+  /** Writes a frame that is no command and has no reply. */
+  #control(shard: number, kind: number, flags: number, owner: number, argv: readonly Uint8Array[]): void {
+    const { bytes, offsets, lengths } = pack(argv)
+    const link = this.links[shard] as ShardLink
+    link.send(kind, 0, 0, 0, flags, owner, this.#gsnLow, this.#gsnHigh, bytes, offsets, lengths, argv.length)
+  }
+
+  /** Parks the client of a blocking command on a shard, on which its keys are locked. */
+  park(shard: number, { slot, sequence, ticket }: BlockedCommand, request: CommandRequest): void {
+    const { bytes, offsets, lengths } = pack(request.argv)
+    const link = this.links[shard] as ShardLink
+    const idAndDb = idOf(request.spec) | (request.database << 16)
+    const target = slot | TARGET_BLOCKING
+    const argc = request.argv.length
+    link.send(FrameKind.park, target, sequence, idAndDb, request.flags, 0, ticket, 0, bytes, offsets, lengths, argc)
   }
 
   /** Takes in all replies that have come; returns how many frames there were. */
@@ -460,8 +439,13 @@ export class Router {
         const length = ((words[word] as number) & FRAME_LENGTH_MASK) - REPLY_BYTES - (countWord >>> REPLY_PADDING_SHIFT)
         const target = words[word + 1] as number
         link.outstanding -= count
-        if ((target & TARGET_GATHER) === 0) {
+        if ((target & (TARGET_GATHER | TARGET_BLOCKING)) === 0) {
           this.#sink.reply(target, words[word + 2] as number, count, bytes, offset + REPLY_BYTES, length)
+        } else if ((target & TARGET_GATHER) === 0) {
+          const kind = (words[word] as number) >>> FRAME_KIND_SHIFT
+          const slot = target & ~TARGET_BLOCKING
+          const unowed = this.blocked.accept(link.shard, kind, slot, count, bytes, offset + REPLY_BYTES, length)
+          link.outstanding += unowed
         } else {
           this.#gathers.accept(target, words[word + 2] as number, count, bytes, offset + REPLY_BYTES, length)
         }
@@ -474,17 +458,15 @@ export class Router {
   }
 }
 
-/** Arguments joined into one buffer, in the shape that frames are written from: without argument 0, which does not travel. */
-function pack(argv: readonly Uint8Array[]): { bytes: Uint8Array; offsets: Int32Array; lengths: Int32Array } {
-  const offsets = new Int32Array(argv.length)
-  const lengths = new Int32Array(argv.length)
-  let length = 0
-  for (let i = 1; i < argv.length; i++) {
-    offsets[i] = length
-    lengths[i] = (argv[i] as Uint8Array).length
-    length += lengths[i] as number
-  }
-  return { bytes: argv.length === 2 ? (argv[1] as Uint8Array) : joinBytes(argv.slice(1)), offsets, lengths }
+function reachOf(
+  { route }: CommandSpec,
+  bytes: Uint8Array,
+  offsets: Int32Array,
+  lengths: Int32Array,
+  argc: number,
+): Reach {
+  if (route?.on !== 'hops' || route.reach === undefined) return 'keys'
+  return route.reach(bytes, offsets, lengths, argc)
 }
 
 function fixedFirstKey(spec: CommandSpec): number {

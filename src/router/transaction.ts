@@ -7,11 +7,14 @@
  *
  * Otherwise every key is locked, watched ones too (or, with a command that looks at the whole keyspace, every shard); the
  * watches are checked under the locks; the commands run, each dependent one to its end before the next; then all is unlocked.
+ *
+ * Clients that wait for a key which the transaction writes to are served when it is over.
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
-import { shardBegin, shardUnwatch } from '../commands/internal.js'
+import { shardBegin, shardServe, shardUnwatch } from '../commands/internal.js'
 import { headerNumber } from '../resp/reply-reader.js'
 import { RequestFlag } from '../ring/frames.js'
+import { type FeedPlan, feed, planFeeding } from './feeding.js'
 import type { Answer, CommandRequest } from './request.js'
 import { keysOf } from './request-keys.js'
 import type { Router } from './router.js'
@@ -47,17 +50,56 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
     watchShard === -1
       ? commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
       : watchShards.size > 1 || homes.some((home) => home !== watchShard) || router.isLocked(watchShard)
-  if (!needsLocks) {
+  const plan = feedPlanOf(router, commands)
+  if (!needsLocks && plan === undefined) {
     executeInOrder(router, transaction, homes, watchShard, answer)
     return false
   }
-  executeLocked(router, transaction, answer)
+  executeLocked(router, transaction, plan, answer)
   return commands.some(runsOnMain)
 }
 
 /** UNWATCH, which has no route, is the session's. */
 function runsOnMain(command: CommandRequest): boolean {
   return (command.spec.route?.on ?? 'main') === 'main'
+}
+
+/** What the transaction does for clients that wait with a destination on another shard. */
+function feedPlanOf(router: Router, commands: readonly CommandRequest[]): FeedPlan | undefined {
+  const { feeds } = router
+  if (!feeds.isActive) return undefined
+  const writes = commands.filter(({ spec }) => spec.flags.includes('write'))
+  const keys = writes.map((command) => keysOf(command, router.databases))
+  const isWhole = writes.some((command, i) => keys[i]?.length === 0 || router.reachesKeyspace(command))
+  const written = keys.flat().map(({ key }) => key)
+  return planFeeding(router, isWhole ? feeds.sources() : written)
+}
+
+/**
+ * Has those served who wait for keys that the commands may have made ready, behind the commands, as these are sent. Calls
+ * `done` when they are.
+ */
+function serveAfter(router: Router, commands: readonly CommandRequest[], done: () => void): void {
+  const keysOfShard = new Map<number, Uint8Array[]>()
+  const add = (shard: number, key: Uint8Array): void => {
+    const names = keysOfShard.get(shard)
+    if (names === undefined) keysOfShard.set(shard, [NO_BYTES, key])
+    else names.push(key)
+  }
+  for (const command of commands) {
+    if (runsOnMain(command)) continue
+    const keys = keysOf(command, router.databases)
+    for (const { key } of keys) add(router.shardOf(key, 0, key.length), key)
+    // What has no keys is on every shard, and may make every key ready: that is what an empty name says.
+    if (keys.length === 0) for (const { shard } of router.links) add(shard, NO_BYTES)
+  }
+  if (keysOfShard.size === 0) {
+    done()
+    return
+  }
+  const target = router.gather(keysOfShard.size, done)
+  let part = 0
+  for (const [shard, argv] of keysOfShard) router.send(shard, target, part++, shardServe, 0, 0, argv)
 }
 
 function joinReplies(replies: readonly Uint8Array[]): Uint8Array {
@@ -75,12 +117,14 @@ function executeInOrder(
   const { commands, connection } = transaction
   const replies: Uint8Array[] = new Array(commands.length)
   const connectionName = asciiBytes(String(connection))
-  let missing = commands.length + 1
+  const mayServe = router.blocked.size > 0 && commands.length > 0
+  let missing = commands.length + (mayServe ? 2 : 1)
   let aborted = false
   const arrived = (): void => {
     if (--missing === 0) answer(aborted ? transaction.nilArray : joinReplies(replies))
   }
   const conditional = watchShard >= 0 ? RequestFlag.conditional : 0
+  const within = mayServe ? RequestFlag.within : 0
   const atHome = homes.filter((home) => home >= 0).length
   const extra = watchShard >= 0 ? 2 : 0
   let homeTarget = 0
@@ -99,6 +143,7 @@ function executeInOrder(
     missing--
   }
   let part = 0
+  router.actingFlags = within
   if (watchShard >= 0) {
     router.nextGsn()
     router.send(watchShard, homeTarget, part++, shardBegin, 0, 0, [NO_BYTES, connectionName])
@@ -115,22 +160,25 @@ function executeInOrder(
       replies[i] = reply
       arrived()
     }
+    const flags = transaction.flags() | within
     if (runsOnMain(command)) transaction.runOnMain(command, answerThis)
-    else router.coordinate({ ...command, database: transaction.database(), flags: transaction.flags() }, answerThis)
+    else router.coordinate({ ...command, database: transaction.database(), flags }, answerThis)
   })
+  router.actingFlags = 0
+  if (mayServe) serveAfter(router, commands, arrived)
   if (watchShard >= 0) router.send(watchShard, homeTarget, part, shardUnwatch, 0, 0, [NO_BYTES, connectionName])
   if (atHome + extra === 0 && commands.length === 0) answer(joinReplies([]))
 }
 
-function executeLocked(router: Router, transaction: Transaction, answer: Answer): void {
+function executeLocked(router: Router, transaction: Transaction, plan: FeedPlan | undefined, answer: Answer): void {
   const { commands, watchedKeys, connection } = transaction
   router.nextGsn()
-  const keys = [...watchedKeys]
+  const keys = [...watchedKeys, ...(plan?.keys ?? [])]
   let whole = false
   for (const command of commands) {
     if (runsOnMain(command)) continue
     const own = keysOf(command, router.databases)
-    if (own.length === 0) whole = true
+    if (own.length === 0 || router.reachesKeyspace(command)) whole = true
     for (const { key } of own) keys.push(key)
   }
   const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
@@ -148,8 +196,9 @@ function executeLocked(router: Router, transaction: Transaction, answer: Answer)
         router.send(shard, target, i, shardUnwatch, 0, 0, [NO_BYTES, connectionName], lock.owner)
       })
     }
-    router.unlock(lock.owner, lock.shards)
-    answer(reply)
+    feed(router, lock.owner, plan, () => {
+      router.unlock(lock.owner, lock.shards, () => answer(reply))
+    })
   }
   const run = (command: CommandRequest, next: Answer): void => {
     if (!runsOnMain(command)) {

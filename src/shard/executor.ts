@@ -8,21 +8,34 @@
  * lock-table.ts) runs later; frames that share no key commute.
  */
 
-import { getHeapStatistics } from 'node:v8'
 import { releaseChunk } from '../base/buffer-memory.js'
 import type { Clock } from '../base/clock.js'
 import { loggedArguments } from '../base/slowlog.js'
-import { CommandStatistics } from '../commands/command-statistics.js'
+import { shardServe } from '../commands/internal.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { containerOf, idOf, keyPositions, specs } from '../commands/table.js'
-import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
-import { FrameKind, LOCK_OWNER_SHIFT, PIECE_HEADER_BYTES, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
+import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from '../ring/byte-ring.js'
+import {
+  FrameKind,
+  LOCK_OWNER_SHIFT,
+  PIECE_HEADER_BYTES,
+  REQUEST_WORDS,
+  RequestFlag,
+  TARGET_BLOCKING,
+} from '../ring/frames.js'
 import { Keyspace } from '../store/keyspace.js'
+import { Blocking } from './blocking.js'
+import { CommandTiming } from './command-timing.js'
+import { Gauge } from './gauges.js'
 import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { ReplySender } from './reply-sender.js'
-import { applyShardSetting, type ObservedThresholds } from './shard-settings.js'
+import { resetFigures, shardFigures } from './shard-figures.js'
+import type { ShardOptions } from './shard-options.js'
+import { applyShardSetting } from './shard-settings.js'
+import { type LongWork, SlicedWork, takeSteps } from './sliced-work.js'
+import type { Waiter } from './waiting-table.js'
 import { WatchTable } from './watch-table.js'
 
 /** Requests are given back to the producer at least this often within a batch, so that it need not wait for the end. */
@@ -31,76 +44,56 @@ const RELEASE_EVERY_BYTES = 64 * 1024
 const PERIOD_MS = 100
 /** A quarter of the period, as Redis's slow expiry cycle at its default effort. */
 const ACTIVE_EXPIRE_BUDGET_US = 25_000
+/** How long memory of removed values is given back between two batches of requests. */
+const PORTION_US = 200
 /** The longest that a request waits for a slice of idle work. */
 const IDLE_SLICE_US = 500
 
 /** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
 const FLUSH_EVERY_FRAMES = 64
-/** A slow log threshold below this is about single commands of constant time. */
-const TIMED_EACH_BELOW_US = 1000
 /** A reply of this size ends a run of timed commands: copying it is no constant time. */
 const LONG_REPLY_BYTES = 4096
 
-/** What a shard reports without being asked. */
-export interface ShardEvents {
-  /** A command took at least the slow log's or the latency monitor's threshold. */
-  slow(event: SlowCommand): void
-}
+/** A command with one of these may not run at all. */
+const MAY_BE_PASSED_OVER = RequestFlag.conditional | RequestFlag.mayBlock
 
-export interface SlowCommand {
-  readonly target: number
-  readonly id: number
-  readonly durationUs: number
-  /** Cut to the slow log's limits. */
-  readonly argv: readonly string[]
-}
-
-export interface ShardOptions {
-  readonly shard: number
-  readonly shardCount: number
-  readonly requests: RingMemory
-  readonly replies: RingMemory
-  readonly databases: number
-  readonly hashSeed: readonly [number, number]
-  readonly randomSeed: number
-  readonly clock: Clock
-  /** Smaller chunks for simulations with many shards; see `Arena`. */
-  readonly arenaChunkBytes?: number
-  readonly events: ShardEvents
-  /** Called instead of blocking when the reply ring is full. */
-  readonly onRepliesFull?: () => void
-}
+/** Long work goes on for so long before others have their turn. */
+const SLICE_US = 500
+/** Nothing may come between a command with one of these and its neighbours. */
+const NEVER_SLICED = RequestFlag.within | RequestFlag.conditional | RequestFlag.mayBlock
 
 export class ShardExecutor implements ShardSelf {
   readonly keyspace: Keyspace
   readonly watches: WatchTable
   readonly locks = new LockTable()
+  readonly blocking: Blocking
+  readonly slicedWork = new SlicedWork(this.locks)
+  servedClients = 0
   transactionAborted = false
-  readonly thresholds: ObservedThresholds = { slowlogUs: 10_000, latencyMonitorMs: 0 }
   readonly #requests: RingConsumer
   readonly #sender: ReplySender
   readonly #call: ShardCall
-  readonly #statistics = new CommandStatistics()
+  readonly #timing: CommandTiming
   readonly #options: ShardOptions
   readonly #clock: Clock
   readonly #monotonicUs: () => number
+  readonly gauges: Float64Array
   #periodicAtMs = 0
   #idleAtMs = 0
   #expireCycleUs = 0
   /** The large frame that is coming in pieces. */
   #assembly: Int32Array | null = null
   #assembledWords = 0
-  #runId = -1
-  #runCalls = 0
-  #runStartedUs = 0
-  #timesEach = false
-  readonly #timedAlone = Uint8Array.from(specs, (spec) => (isConstantTime(spec) ? 0 : 1))
+  /** The large frame that is being executed; long work takes it over. */
+  #wholeFrame: Int32Array | null = null
   readonly #unkeyed = specs.map((spec) => takesWholeShard(spec))
 
   constructor(options: ShardOptions) {
     this.#options = options
     this.#clock = options.clock
+    this.gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.#monotonicUs = () => options.clock.monotonicUs()
+    this.#timing = new CommandTiming(this.#monotonicUs)
     this.keyspace = new Keyspace({
       databases: options.databases,
       hashSeed: options.hashSeed,
@@ -113,6 +106,27 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.requestView.words = this.#requests.words
     this.#sender = new ReplySender(new RingProducer(options.replies), options.onRepliesFull ?? null)
     this.#call = new ShardCall(options.shard, options.shardCount, this.keyspace, this.#sender.writer, this)
+    this.blocking = new Blocking(options.claims, this.keyspace, this.locks, this.#call, this.#sender, (waiter) =>
+      this.#runAgain(waiter),
+    )
+  }
+
+  /** Gives back a portion of what large removed values hold: what cannot wait for a time without requests. */
+  giveBackMemory(): void {
+    const { condemned } = this.keyspace
+    if (condemned.count > 0) condemned.step(PORTION_US, this.#monotonicUs)
+  }
+
+  evict(bytes: number): number {
+    // A locked key must not go, nor a lent one; the main thread asks again.
+    if (this.locks.isActive) return 0
+    return this.keyspace.eviction.evict(bytes, this.#monotonicUs)
+  }
+
+  #updateGauges(): void {
+    const { keyspace, gauges } = this
+    gauges[Gauge.usedBytes] = keyspace.arena.usedBytes
+    gauges[Gauge.evictableKeys] = keyspace.eviction.evictableKeys
   }
 
   /** Executes up to `framesMax` frames and publishes their replies; returns how many there were. */
@@ -135,8 +149,9 @@ export class ShardExecutor implements ShardSelf {
       if (done % FLUSH_EVERY_FRAMES === 0) this.#sender.flushQuietly()
     }
     if (done > 0) {
-      if (this.#runId >= 0) this.#endRun()
+      this.#timing.end()
       requests.publishReleased()
+      this.#updateGauges()
       this.#sender.flush()
     }
     return done
@@ -153,6 +168,10 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs)
     this.keyspace.nowMs = nowMs
     this.#expireCycleUs += this.#clock.monotonicUs() - startedUs
+    if (this.blocking.serve(0) > 0) {
+      this.#timing.end()
+      this.#sender.flush()
+    }
     return true
   }
 
@@ -163,10 +182,6 @@ export class ShardExecutor implements ShardSelf {
     if (this.keyspace.rehash(IDLE_SLICE_US, this.#monotonicUs)) return true
     this.#idleAtMs = this.keyspace.nowMs
     return false
-  }
-
-  get usedBytes(): number {
-    return this.keyspace.memory().usedBytes
   }
 
   /** Blocks until a request comes or `timeoutMs` is over. */
@@ -180,6 +195,7 @@ export class ShardExecutor implements ShardSelf {
     switch (kind) {
       case FrameKind.command:
       case FrameKind.lock:
+      case FrameKind.park:
         this.#request(kind, words, bytes, word)
         return
       case FrameKind.time:
@@ -189,7 +205,7 @@ export class ShardExecutor implements ShardSelf {
         this.#piece(words, word)
         return
       case FrameKind.unlock:
-        this.locks.release((words[word + 7] as number) >>> LOCK_OWNER_SHIFT, (frame) => this.#resume(frame))
+        this.#unlock((words[word + 7] as number) >>> LOCK_OWNER_SHIFT)
         return
       default:
         throw new Error(`shard ${this.#options.shard}: frame of unknown kind ${kind} at ${offset}`)
@@ -208,30 +224,20 @@ export class ShardExecutor implements ShardSelf {
     const frame = this.#assembly
     this.#assembly = null
     this.#assembledWords = 0
+    this.#wholeFrame = frame
     this.#frame(frame, new Uint8Array(frame.buffer), 0)
-    releaseChunk(frame.buffer as ArrayBuffer)
+    if (this.#wholeFrame !== null) releaseChunk(frame.buffer as ArrayBuffer)
+    this.#wholeFrame = null
   }
 
   #request(kind: number, words: Int32Array, bytes: Uint8Array, word: number): void {
-    const call = this.#call
+    const at = this.#loadArguments(words, bytes, word)
     const argumentsAndFlags = words[word + 6] as number
-    const argc = (argumentsAndFlags & 0x00ffffff) + 1
-    if (argc > call.offsets.length) this.#growArguments(argc)
-    const offsets = call.offsets
-    const lengths = call.lengths
-    let at = word + REQUEST_WORDS
-    for (let i = 1; i < argc; i++) {
-      const length = words[at] as number
-      offsets[i] = (at + 1) << 2
-      lengths[i] = length
-      at += 1 + ((length + 3) >>> 2)
-    }
-    call.bytes = bytes
-    call.argc = argc
     const idAndDb = words[word + 3] as number
     const owner = (words[word + 7] as number) >>> LOCK_OWNER_SHIFT
-    if (kind === FrameKind.lock) {
-      this.#lock(words, bytes, word, at, argumentsAndFlags >>> 24, owner)
+    if (kind !== FrameKind.command) {
+      if (kind === FrameKind.lock) this.#lock(words, bytes, word, at, argumentsAndFlags >>> 24, owner)
+      else this.blocking.park(words, word)
       return
     }
     if (this.locks.isActive) {
@@ -245,6 +251,7 @@ export class ShardExecutor implements ShardSelf {
       if (lockedAtMs !== undefined) {
         const nowMs = this.keyspace.nowMs
         this.keyspace.nowMs = lockedAtMs
+        if ((idAndDb & 0xffff) === idOf(shardServe)) this.servedClients = this.blocking.feed(owner)
         this.#execute(idAndDb & 0xffff, idAndDb >>> 16, words, word, argumentsAndFlags >>> 24)
         this.keyspace.nowMs = nowMs
         return
@@ -253,70 +260,151 @@ export class ShardExecutor implements ShardSelf {
     this.#execute(idAndDb & 0xffff, idAndDb >>> 16, words, word, argumentsAndFlags >>> 24)
   }
 
+  /** Gives the call the frame's arguments; returns where the frame ends. */
+  #loadArguments(words: Int32Array, bytes: Uint8Array, word: number): number {
+    const call = this.#call
+    const argc = ((words[word + 6] as number) & 0x00ffffff) + 1
+    if (argc > call.offsets.length) this.#growArguments(argc)
+    const offsets = call.offsets
+    const lengths = call.lengths
+    let at = word + REQUEST_WORDS
+    for (let i = 1; i < argc; i++) {
+      const length = words[at] as number
+      offsets[i] = (at + 1) << 2
+      lengths[i] = length
+      at += 1 + ((length + 3) >>> 2)
+    }
+    call.bytes = bytes
+    call.argc = argc
+    return at
+  }
+
+  /** Runs the command of a client that waits, at the place in the order of what made its key ready. */
+  #runAgain({ words, bytes }: Waiter): void {
+    const call = this.#call
+    this.#loadArguments(words, bytes, 0)
+    words[4] = call.gsnLow
+    words[5] = call.gsnHigh
+    const idAndDb = words[3] as number
+    this.#execute(idAndDb & 0xffff, idAndDb >>> 16, words, 0, (words[6] as number) >>> 24)
+  }
+
   #execute(id: number, dbIndex: number, words: Int32Array, word: number, flags: number): void {
     const call = this.#call
     const sender = this.#sender
     const target = words[word + 1] as number
     const sequence = words[word + 2] as number
     sender.begin(target, sequence, flags)
-    if ((flags & RequestFlag.conditional) !== 0 && this.transactionAborted) {
-      sender.writer.nil()
-      sender.end()
-      return
+    if ((flags & MAY_BE_PASSED_OVER) !== 0 && this.#isPassedOver(flags, target)) return
+    this.#prepareCall(id, dbIndex, words, word, flags)
+    this.#timing.begin(id)
+    call.mayBeSliced = (flags & NEVER_SLICED) === 0
+    ;(call.spec.shard as (call: ShardCall) => void)(call)
+    if (call.longWork !== null && !this.#firstSlice(call.longWork, id, words, word, flags)) return
+    if ((flags & RequestFlag.part) === 0) this.#timing.count()
+    this.#noteFailure(id)
+    if (this.#timing.isTimedAlone(id) || sender.replyBytes > LONG_REPLY_BYTES) {
+      this.#checkDuration(target, id, this.#timing.end())
     }
-    const spec = specs[id] as CommandSpec
-    call.spec = spec
+    if ((flags & RequestFlag.mayBlock) !== 0) this.blocking.endAttempt(target, words, word)
+    else sender.end()
+    if (this.blocking.waiting.readyCount !== 0) {
+      if ((flags & RequestFlag.within) === 0) this.blocking.serve(0)
+      else this.blocking.waiting.defer()
+    }
+  }
+
+  /** Begins long work. @returns false when it goes on later, and the reply comes with its end */
+  #firstSlice(steps: Iterator<undefined>, id: number, words: Int32Array, word: number, flags: number): boolean {
+    const call = this.#call
+    call.longWork = null
+    if (takeSteps(steps, this.#clock.monotonicUs() + SLICE_US, this.#monotonicUs)) return true
+    this.#sender.cancel()
+    const usedUs = this.#timing.leave()
+    const { nowMs } = this.keyspace
+    const frameOwner = (words[word + 7] as number) >>> LOCK_OWNER_SHIFT
+    const owner = this.slicedWork.lock(this.#scopeOf(call.spec), frameOwner, nowMs)
+    let frame = words
+    if (words === this.#wholeFrame) this.#wholeFrame = null
+    else frame = words.slice(word, this.#loadArguments(words, call.bytes, word))
+    this.slicedWork.add({
+      steps,
+      id,
+      dbIndex: call.dbIndex,
+      flags,
+      target: words[word + 1] as number,
+      sequence: words[word + 2] as number,
+      words: frame,
+      bytes: new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength),
+      nowMs,
+      owner,
+      usedUs,
+    })
+    return false
+  }
+
+  /** A slice of the long work that was begun first. @returns false when there is none */
+  sliceWork(): boolean {
+    const work = this.slicedWork.first
+    if (work === undefined) return false
+    const sender = this.#sender
+    const startedUs = this.#clock.monotonicUs()
+    const { nowMs } = this.keyspace
+    this.#loadArguments(work.words, work.bytes, 0)
+    this.keyspace.nowMs = work.nowMs
+    sender.begin(work.target, work.sequence, work.flags)
+    this.#prepareCall(work.id, work.dbIndex, work.words, 0, work.flags)
+    const isThrough = takeSteps(work.steps, startedUs + SLICE_US, this.#monotonicUs)
+    work.usedUs += this.#clock.monotonicUs() - startedUs
+    if (isThrough) this.#endLongWork(work)
+    else sender.cancel()
+    this.keyspace.nowMs = nowMs
+    sender.flush()
+    return true
+  }
+
+  #endLongWork({ id, target, flags, usedUs }: LongWork): void {
+    const sender = this.#sender
+    this.#noteFailure(id)
+    this.#timing.statistics.recordRun(id, (flags & RequestFlag.part) === 0 ? 1 : 0, usedUs)
+    this.#checkDuration(target, id, usedUs)
+    sender.end()
+    this.slicedWork.finishFirst((frame) => this.#resume(frame))
+    if (this.blocking.waiting.readyCount !== 0) this.blocking.serve(0)
+  }
+
+  #prepareCall(id: number, dbIndex: number, words: Int32Array, word: number, flags: number): void {
+    const call = this.#call
+    call.spec = specs[id] as CommandSpec
     call.dbIndex = dbIndex
     call.db = this.keyspace.database(dbIndex)
     call.nowMs = this.keyspace.nowMs
     call.gsnLow = words[word + 4] as number
     call.gsnHigh = words[word + 5] as number
     this.keyspace.noTouch = (flags & RequestFlag.noTouch) !== 0
-    if (id !== this.#runId) this.#beginRun(id)
-    ;(spec.shard as (call: ShardCall) => void)(call)
-    if ((flags & RequestFlag.part) === 0) this.#runCalls++
-    const error = sender.writer.lastError
-    if (error !== null) {
-      this.#statistics.recordFailure(id, error)
-      sender.writer.lastError = null
-    }
-    if (this.#timedAlone[id] !== 0 || this.#timesEach || sender.replyBytes > LONG_REPLY_BYTES) {
-      const durationUs = this.#endRun()
-      const { slowlogUs, latencyMonitorMs } = this.thresholds
-      if (
-        (slowlogUs >= 0 && durationUs >= slowlogUs) ||
-        (latencyMonitorMs > 0 && durationUs >= latencyMonitorMs * 1000)
-      ) {
-        this.#reportSlow(target, id, durationUs)
-      }
-    }
-    sender.end()
   }
 
-  /**
-   * Reading the clock costs as much as a GET, so commands of constant time are timed in runs of the same command: their sums
-   * are exact, their distribution that of the runs' averages. Thresholds low enough to ask for each command get each timed.
-   */
-  #beginRun(id: number): void {
-    const nowUs = this.#clock.monotonicUs()
-    if (this.#runId >= 0) this.#statistics.recordRun(this.#runId, this.#runCalls, nowUs - this.#runStartedUs)
-    this.#runId = id
-    this.#runCalls = 0
-    this.#runStartedUs = nowUs
+  #noteFailure(id: number): void {
+    const { writer } = this.#sender
+    if (writer.lastError === null) return
+    this.#timing.statistics.recordFailure(id, writer.lastError)
+    writer.lastError = null
   }
 
-  #endRun(): number {
-    const durationUs = this.#clock.monotonicUs() - this.#runStartedUs
-    this.#statistics.recordRun(this.#runId, this.#runCalls, durationUs)
-    this.#runId = -1
-    return durationUs
-  }
-
-  #reportSlow(target: number, id: number, durationUs: number): void {
+  #checkDuration(target: number, id: number, durationUs: number): void {
+    if (!this.#timing.isSlow(durationUs)) return
     const { bytes, argc, offsets, lengths } = this.#call
     const spec = specs[id] as CommandSpec
     const argv = loggedArguments(containerOf(spec)?.name ?? spec.name, bytes, argc, offsets, lengths)
-    this.#options.events.slow({ target, id, durationUs, argv })
+    this.#options.events.slow({ target: target & ~TARGET_BLOCKING, id, durationUs, argv })
+  }
+
+  /** Whether the command that the sender has opened must not run. Then its reply is written. */
+  #isPassedOver(flags: number, target: number): boolean {
+    if ((flags & RequestFlag.conditional) !== 0 && this.transactionAborted) this.#sender.writer.nil()
+    else if ((flags & RequestFlag.mayBlock) === 0 || this.blocking.beginAttempt(target)) return false
+    this.#sender.end()
+    return true
   }
 
   #lock(words: Int32Array, bytes: Uint8Array, word: number, end: number, flags: number, owner: number): void {
@@ -327,7 +415,7 @@ export class ShardExecutor implements ShardSelf {
       for (let i = 1; i < call.argc; i++) {
         names.push(lockName(bytes, call.offsets[i] as number, call.lengths[i] as number))
       }
-      scope = names
+      scope = this.#withDestinations(names)
     }
     if (this.locks.mustWait(scope, owner)) this.locks.wait(this.#keep(words, word, end, scope, owner))
     else this.locks.grant(scope, owner, this.keyspace.nowMs)
@@ -338,7 +426,26 @@ export class ShardExecutor implements ShardSelf {
     const call = this.#call
     const positions: number[] = []
     keyPositions(spec, call.bytes, call.offsets, call.lengths, call.argc, positions)
-    return positions.map((i) => lockName(call.bytes, call.offsets[i] as number, call.lengths[i] as number))
+    return this.#withDestinations(
+      positions.map((i) => lockName(call.bytes, call.offsets[i] as number, call.lengths[i] as number)),
+    )
+  }
+
+  /** Whoever writes to a key that somebody waits for with a destination writes to the destination as well. */
+  #withDestinations(names: readonly string[]): readonly string[] {
+    const { flows } = this.blocking.waiting
+    return flows.isEmpty ? names : [...flows.reach(names)]
+  }
+
+  #unlock(owner: number): void {
+    const lockedAtMs = this.locks.timeOf(owner)
+    if (lockedAtMs !== undefined && this.blocking.waiting.readyCount !== 0) {
+      const nowMs = this.keyspace.nowMs
+      this.keyspace.nowMs = lockedAtMs
+      this.blocking.serve(owner)
+      this.keyspace.nowMs = nowMs
+    }
+    this.locks.release(owner, (frame) => this.#resume(frame))
   }
 
   #keep(words: Int32Array, word: number, end: number, scope: LockScope, owner: number): WaitingFrame {
@@ -360,57 +467,26 @@ export class ShardExecutor implements ShardSelf {
   }
 
   statistics(): ShardStatistics {
-    const { stats } = this.keyspace
-    const memory = this.keyspace.memory()
-    const heap = getHeapStatistics()
-    const databases = []
-    for (let index = 0; index < this.#options.databases; index++) {
-      const db = this.keyspace.database(index)
-      if (db.size > 0) {
-        databases.push({ index, keys: db.size, expires: db.expiresSize, averageTtlMs: db.averageTtlMs })
-      }
-    }
-    return {
-      shard: this.#options.shard,
-      databases,
-      hits: stats.hits,
-      misses: stats.misses,
-      expiredKeys: stats.expiredKeys,
-      expiredStalePercent: stats.expiredStalePercent,
-      expiredTimeCapReached: stats.expiredTimeCapReached,
-      expireCycleUs: Math.round(this.#expireCycleUs),
-      evictedKeys: stats.evictedKeys,
-      dirty: stats.dirty,
-      arenaBytes: memory.arenaBytes,
-      usedBytes: memory.usedBytes,
-      tableBytes: memory.tableBytes,
-      heapUsedBytes: heap.used_heap_size,
-      heapTotalBytes: heap.total_heap_size,
-      commands: this.#statistics.snapshot(),
-      errors: { ...this.#statistics.errors },
-    }
+    return shardFigures(this.#options.shard, this.keyspace, this.#timing.statistics, this.#expireCycleUs)
+  }
+
+  transactionOver(name: string): void {
+    this.blocking.waiting.undefer(name)
+  }
+
+  unpark(ticket: number): void {
+    this.blocking.waiting.remove(ticket)
   }
 
   resetStatistics(): void {
-    this.#statistics.reset()
-    const { stats } = this.keyspace
-    stats.hits = 0
-    stats.misses = 0
-    stats.expiredKeys = 0
-    stats.evictedKeys = 0
-    stats.expiredTimeCapReached = 0
-    stats.expiredStalePercent = 0
+    this.#timing.statistics.reset()
+    resetFigures(this.keyspace)
   }
 
   applySetting(name: string, value: string): void {
-    applyShardSetting(this.#call.settings, this.keyspace, this.thresholds, name, value)
-    const { slowlogUs, latencyMonitorMs } = this.thresholds
-    this.#timesEach = latencyMonitorMs > 0 || (slowlogUs >= 0 && slowlogUs < TIMED_EACH_BELOW_US)
+    applyShardSetting(this.#call.settings, this.keyspace, this.#timing.thresholds, name, value)
+    this.#timing.refresh()
   }
-}
-
-function isConstantTime(spec: CommandSpec): boolean {
-  return spec.complexity.startsWith('O(1)') || spec.flags.includes('fast')
 }
 
 /** Commands that look at the keyspace as a whole conflict with every lock; internal bookkeeping looks at no key. */

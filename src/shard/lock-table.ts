@@ -47,6 +47,8 @@ export class LockTable {
   readonly #wanted = new Map<string, number>()
   #wholeShardWaiters = 0
   #waiting: WaitingFrame[] = []
+  /** Owners of which a command is being executed in slices: their next frames wait for it. */
+  readonly #heldBack = new Set<number>()
 
   /** False while there is nothing here that a frame could have to wait for. */
   get isActive(): boolean {
@@ -73,13 +75,18 @@ export class LockTable {
   mustWait(scope: LockScope, owner: number): boolean {
     if (scope.length === 0) return false
     // An owner's own frames follow its lock frame: they run once it is granted, and wait for its keys with it before.
-    if (owner !== 0 && this.#granted.has(owner)) return false
+    if (owner !== 0 && this.#granted.has(owner)) return this.#heldBack.has(owner)
     if (this.#wholeShardOwner !== 0 || this.#wholeShardWaiters !== 0) return true
     if (scope === 'all') return this.#granted.size !== 0 || this.#waiting.length !== 0
     for (const key of scope) {
       if (this.#ownerByKey.has(key) || this.#wanted.has(key)) return true
     }
     return false
+  }
+
+  /** The owner that holds the key, 0 when nobody does. */
+  holderOf(key: string): number {
+    return this.#wholeShardOwner !== 0 ? this.#wholeShardOwner : (this.#ownerByKey.get(key) ?? 0)
   }
 
   wait(frame: WaitingFrame): void {
@@ -108,7 +115,23 @@ export class LockTable {
       if (grant.scope === 'all') this.#wholeShardOwner = 0
       else for (const key of grant.scope) this.#ownerByKey.delete(key)
     }
-    const frames = grant !== undefined ? this.#waiting : this.#waiting.filter((frame) => frame.owner !== owner)
+    if (grant === undefined) this.#waiting = this.#waiting.filter((frame) => frame.owner !== owner)
+    this.#runWaiting(run)
+  }
+
+  /** Makes the next frames of an owner wait, until `letGoOn`. */
+  holdBack(owner: number): void {
+    this.#heldBack.add(owner)
+  }
+
+  /** Ends `holdBack`, and hands every frame that need not wait any more to `run`, in order. */
+  letGoOn(owner: number, run: (frame: WaitingFrame) => void): void {
+    this.#heldBack.delete(owner)
+    this.#runWaiting(run)
+  }
+
+  #runWaiting(run: (frame: WaitingFrame) => void): void {
+    const frames = this.#waiting
     this.#waiting = []
     this.#wanted.clear()
     this.#wholeShardWaiters = 0

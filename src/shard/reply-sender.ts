@@ -79,6 +79,24 @@ export class ReplySender {
     this.#count++
   }
 
+  /** Takes back what `begin` opened, into which nothing has been written. */
+  cancel(): void {
+    this.writer.position = this.writer.start
+  }
+
+  /** As `cancel`, and tells the main thread that the client waits, until `deadlineMs` (Infinity: for ever). */
+  park(deadlineMs: number): void {
+    this.cancel()
+    this.#closeFrame()
+    const frame = this.#reserve(REPLY_BYTES + 8)
+    new DataView(this.#ring.bytes.buffer, this.#ring.bytes.byteOffset + frame + REPLY_BYTES, 8).setFloat64(
+      0,
+      deadlineMs,
+      true,
+    )
+    this.#commit(frame, REPLY_BYTES + 8, this.#target, this.#sequence, 1, FrameKind.parked)
+  }
+
   /** Lets the main thread see the replies so far, if it is looking. */
   flushQuietly(): void {
     this.#closeFrame()
@@ -109,14 +127,21 @@ export class ReplySender {
     this.#frame = -1
   }
 
-  #commit(frame: number, length: number, target: number, sequence: number, count: number): void {
+  #commit(
+    frame: number,
+    length: number,
+    target: number,
+    sequence: number,
+    count: number,
+    kind: number = FrameKind.reply,
+  ): void {
     const words = this.#ring.words
     const aligned = alignFrame(length)
     const word = frame >> 2
     words[word + 1] = target
     words[word + 2] = sequence
     words[word + 3] = count | ((aligned - length) << REPLY_PADDING_SHIFT)
-    this.#ring.commit(frame, aligned, FrameKind.reply)
+    this.#ring.commit(frame, aligned, kind)
   }
 
   #reserve(length: number): number {

@@ -12,28 +12,27 @@ const DRAIN_FRAMES_MAX = 512
 /** Sleeps end after this long even if a wake-up were lost. */
 const SLEEP_MS_MAX = 100
 
-/** Numbers that the main thread reads without asking. */
-export const Gauge = { usedBytes: 0, COUNT: 1 } as const
-
 /** What a shard's thread is started with. */
 export interface ShardBirth {
   readonly shard: number
   readonly shardCount: number
   readonly requests: RingMemory
   readonly replies: RingMemory
+  readonly claims: SharedArrayBuffer
   readonly databases: number
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
   readonly gauges: SharedArrayBuffer
 }
 
-export function runShard(executor: ShardExecutor, gaugeMemory: SharedArrayBuffer): never {
-  const gauges = new Float64Array(gaugeMemory)
+export function runShard(executor: ShardExecutor): never {
   for (;;) {
-    if (executor.drain(DRAIN_FRAMES_MAX) > 0) {
-      if (executor.periodic()) gauges[Gauge.usedBytes] = executor.usedBytes
-      continue
+    const drained = executor.drain(DRAIN_FRAMES_MAX)
+    if (drained > 0) {
+      executor.periodic()
+      executor.giveBackMemory()
     }
+    if (executor.sliceWork() || drained > 0) continue
     if (!executor.idleWork()) executor.sleep(SLEEP_MS_MAX)
   }
 }

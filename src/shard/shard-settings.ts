@@ -2,6 +2,7 @@
  * The settings that shards look at: their names here are CONFIG's. The main thread sends each at start and on change.
  */
 import type { ShardSettings } from '../commands/shard-call.js'
+import { LIMIT_SETTINGS } from '../store/collection-limits.js'
 import type { Keyspace } from '../store/keyspace.js'
 
 /** When a command is slow enough to be reported. */
@@ -16,10 +17,18 @@ export const SHARD_SETTING_NAMES = [
   'proto-max-bulk-len',
   'maxmemory-policy',
   'lazyfree-lazy-user-del',
+  'hll-sparse-max-bytes',
+  'rdbcompression',
   'slowlog-log-slower-than',
   'latency-monitor-threshold',
   'lfu-log-factor',
   'lfu-decay-time',
+  'active-expire-effort',
+  'maxmemory',
+  'maxmemory-samples',
+  'maxmemory-eviction-tenacity',
+  'lazyfree-lazy-eviction',
+  ...Object.keys(LIMIT_SETTINGS),
 ] as const
 
 export function applyShardSetting(
@@ -29,6 +38,11 @@ export function applyShardSetting(
   name: string,
   value: string,
 ): void {
+  const limit = LIMIT_SETTINGS[name]
+  if (limit !== undefined) {
+    keyspace.limits[limit] = Number(value)
+    return
+  }
   switch (name) {
     case 'proto-max-bulk-len':
       settings.protoMaxBulkLen = Number(value)
@@ -36,15 +50,37 @@ export function applyShardSetting(
     case 'maxmemory-policy':
       settings.maxmemoryPolicy = value
       keyspace.lfu = value.endsWith('-lfu')
+      keyspace.eviction.policy = value
       return
     case 'lazyfree-lazy-user-del':
       settings.lazyfreeLazyUserDel = value === 'yes'
+      return
+    case 'rdbcompression':
+      settings.rdbCompression = value === 'yes'
+      return
+    case 'hll-sparse-max-bytes':
+      settings.hllSparseMaxBytes = Number(value)
       return
     case 'slowlog-log-slower-than':
       thresholds.slowlogUs = Number(value)
       return
     case 'latency-monitor-threshold':
       thresholds.latencyMonitorMs = Number(value)
+      return
+    case 'active-expire-effort':
+      keyspace.activeExpireEffort = Number(value)
+      return
+    case 'maxmemory':
+      keyspace.eviction.isLimited = value !== '0'
+      return
+    case 'maxmemory-eviction-tenacity':
+      keyspace.eviction.tenacity = Number(value)
+      return
+    case 'maxmemory-samples':
+      keyspace.eviction.samples = Number(value)
+      return
+    case 'lazyfree-lazy-eviction':
+      keyspace.eviction.isLazy = value === 'yes'
       return
     case 'lfu-log-factor':
       keyspace.lfuLogFactor = Number(value)

@@ -33,9 +33,20 @@ export function idleSecondsOf(clock: number, now: number): number {
   return now >= clock ? now - clock : now + (CLOCK_24_MAX - clock)
 }
 
+/** The LRU clock of a key that was used last so many seconds before `now`, itself such a clock. */
+export function lruClockBefore(now: number, seconds: number): number {
+  const clock = now - (seconds % CLOCK_24_MAX)
+  return clock >= 0 ? clock : clock + CLOCK_24_MAX
+}
+
 /** The LFU clock of a new key. */
 export function initialLfuClock(minutes: number): number {
-  return (minutes << 8) | COUNTER_INITIAL
+  return lfuClockOf(minutes, COUNTER_INITIAL)
+}
+
+/** The LFU clock of a key whose counter, from 0 to 255, is known at that time. */
+export function lfuClockOf(minutes: number, counter: number): number {
+  return (minutes << 8) | counter
 }
 
 /** The LFU counter of a record as it has decayed until now. */

@@ -21,6 +21,8 @@ const SEGMENT_BYTES = SEGMENT_BUCKETS * BUCKET_BYTES
 const FIRST_SEGMENT_BUCKETS_MIN = 4
 const DIRECTORY_ENTRIES_MIN = 2
 
+export const DIRECTORY_STATE_WORDS = 3
+
 const noWords = new Int32Array(0)
 
 export class BucketDirectory {
@@ -36,6 +38,26 @@ export class BucketDirectory {
   private firstSegmentBuckets = 0
 
   constructor(private readonly arena: Arena) {}
+
+  /** Stands on the directory of a table with so many buckets, whose state `save` wrote. */
+  load(words: Int32Array, at: number, buckets: number): void {
+    const directory = words[at]! as ArenaRef
+    this.directory = directory
+    this.directoryEntries = words[at + 1]!
+    this.firstSegmentBuckets = words[at + 2]!
+    this.segments = (buckets + SEGMENT_BUCKETS - 1) >>> SEGMENT_SHIFT
+    this.bytes = this.directoryEntries * 4 + this.firstSegmentBuckets * BUCKET_BYTES
+    if (this.segments > 1) this.bytes += (this.segments - 1) * SEGMENT_BYTES
+    this.words = directory === NO_REF ? noWords : this.arena.chunkWords[chunkOf(directory)]!
+    this.at = wordIndexOf(directory)
+  }
+
+  /** Writes what `load` needs into `DIRECTORY_STATE_WORDS` words. */
+  save(words: Int32Array, at: number): void {
+    words[at] = this.directory
+    words[at + 1] = this.directoryEntries
+    words[at + 2] = this.firstSegmentBuckets
+  }
 
   /** The reference of a bucket that exists. */
   bucket(index: number): number {

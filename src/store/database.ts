@@ -8,13 +8,19 @@
  * absent to every call but `forEach`. A call that fails for lack of memory (`ArenaFullError`) has changed no key.
  */
 import { assert } from '../base/assert.js'
-import { decayedCounter, idleSecondsOf, touchedLfuClock } from './access-clock.js'
-import { NO_REF } from './arena-ref.js'
+import { decayedCounter, idleSecondsOf, lfuClockOf, lruClockBefore, touchedLfuClock } from './access-clock.js'
+import { type ArenaRef, NO_REF } from './arena-ref.js'
 import type { Keyspace } from './keyspace.js'
 import { copyValue, EXPIRY_FLAG, headerWord } from './record.js'
 import { RecordStore } from './record-store.js'
 import type { Table } from './table.js'
-import { KEEP_TTL, NO_EXPIRY, ValueType } from './value-type.js'
+import { type ValueKind, WHOLE } from './value-kind.js'
+import { Encoding, isFlat, KEEP_TTL, NO_EXPIRY, ValueType } from './value-type.js'
+
+/** Giving back so many elements takes about half a millisecond. */
+const FREED_AT_ONCE_ELEMENTS_MAX = 4096
+/** Redis frees values lazily when they have more elements than this (LAZYFREE_THRESHOLD). */
+const LAZY_ELEMENTS_MIN = 65
 
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
 const RANDOM_KEY_TRIES_MAX = 100
@@ -56,7 +62,7 @@ export class Database extends RecordStore {
   }
 
   get tableBytes(): number {
-    return this.table.bytes + this.expires.bytes
+    return this.table.bytes + this.expires.bytes + this.fieldExpires.bytes
   }
 
   /** Looks a key up to read it: counts a hit or a miss, touches the access clock. Removes it if its time is over. */
@@ -102,9 +108,23 @@ export class Database extends RecordStore {
     return decayedCounter(this.accessClock, this.keyspace.lfuMinutes, this.keyspace.lfuDecayMinutes)
   }
 
-  /** What the arena and the tables hold for this key: its block and its share of the buckets. */
-  memoryUsage(): number {
+  /** Sets the LRU clock of the key in hand, as if it had been used last so many seconds ago. */
+  setIdleSeconds(seconds: number): void {
+    this.setAccessClock(lruClockBefore(this.keyspace.lruClock, seconds))
+  }
+
+  /** Sets the counter of the LFU clock of the key in hand, from 0 to 255. */
+  setAccessFrequency(counter: number): void {
+    this.setAccessClock(lfuClockOf(this.keyspace.lfuMinutes, counter))
+  }
+
+  /**
+   * What the arena and the tables hold for this key: its blocks and its share of the buckets.
+   * @param samples how many elements of a collection are looked at, 0 for all
+   */
+  memoryUsage(samples = 0): number {
     let bytes = this.arena.usableSize(this.ref) + this.table.bytes / this.table.size
+    if (!isFlat(this.encoding)) bytes += this.kind.memoryUsage(this, samples)
     if (this.expireAtMs() !== NO_EXPIRY) bytes += this.expires.bytes / this.expires.size
     return Math.round(bytes)
   }
@@ -166,6 +186,7 @@ export class Database extends RecordStore {
     this.add(hash, key, keyOffset, keyLength, header, valueLength, expireAtMs)
     if (!this.arena.isZeroed(this.ref)) this.bytes.fill(0, this.valueOffset, this.valueOffset + valueLength)
     this.modified()
+    if (this.keyspace.onReady !== null && mayBeWaitedFor(type)) this.keyspace.onReady(this)
   }
 
   /** The value of the record in hand was changed through `bytes`. */
@@ -202,6 +223,27 @@ export class Database extends RecordStore {
   remove(): void {
     this.modified()
     this.unlink()
+  }
+
+  /** As `remove`, and a value of more than a few elements gives its memory back later. Counts it as freed lazily. */
+  removeLazily(): void {
+    const { keyspace } = this
+    const isLarge = !isFlat(this.encoding) && this.kind.elementCount(this) >= LAZY_ELEMENTS_MIN
+    if (isLarge) keyspace.stats.lazyFreedValues++
+    keyspace.freesLazily = isLarge
+    this.remove()
+    keyspace.freesLazily = false
+  }
+
+  /** As `remove`, but what the value holds of the arena beside its record has found another key, and stays. */
+  removeWithoutValue(): void {
+    this.setEncoding(Encoding.raw)
+    this.remove()
+  }
+
+  /** What the type of the value in hand can do, when it is no string. */
+  get kind(): ValueKind {
+    return this.keyspace.kindOf(this.type)
   }
 
   /**
@@ -257,6 +299,7 @@ export class Database extends RecordStore {
   clear(): void {
     const { keyspace } = this
     if (keyspace.onCleared !== null) keyspace.onCleared(this)
+    if (keyspace.onReplaced !== null) keyspace.onReplaced(this.index)
     keyspace.stats.dirty += this.size
     if (this.size === 0) return
     if (keyspace.isOnlyUsed(this)) {
@@ -266,12 +309,12 @@ export class Database extends RecordStore {
     for (let bucket = 0; bucket < this.table.buckets; bucket++) {
       for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
         this.load(this.table.select(i))
-        this.releaseValue()
-        this.arena.free(this.ref)
+        if (!this.releaseValue()) this.arena.free(this.ref)
       }
     }
     this.table.clear()
     this.expires.clear()
+    this.fieldExpires.clear()
     this.averageTtlMs = 0
   }
 
@@ -317,13 +360,31 @@ export class Database extends RecordStore {
   /** A step of shrinking the tables. @returns true while there is more to do */
   resizeStep(): boolean {
     const more = this.table.resizeStep()
-    return this.expires.resizeStep() || more
+    const fieldsMore = this.fieldExpires.resizeStep()
+    return this.expires.resizeStep() || fieldsMore || more
+  }
+
+  /**
+   * Moves the cursor to a random key, or one with an expiry, also past its time. It must be looked up again to be changed.
+   * @returns false when there is none
+   */
+  standOnRandom(withExpiry: boolean): boolean {
+    const ref = (withExpiry ? this.expires : this.table).selectRandom(this.keyspace.prng)
+    if (ref === NO_REF) return false
+    this.load(ref)
+    return true
+  }
+
+  /** Moves the cursor to a record that is in no table any more. Only for giving its value back. */
+  standOnDetached(ref: ArenaRef): void {
+    this.load(ref)
   }
 
   /** The arena has been reset, and with it every key. For the keyspace. */
   forget(): void {
     this.table.forget()
     this.expires.forget()
+    this.fieldExpires.forget()
     this.averageTtlMs = 0
   }
 
@@ -392,10 +453,16 @@ export class Database extends RecordStore {
     if (keyspace.onExpired !== null) keyspace.onExpired(this)
   }
 
-  protected releaseValue(): void {
-    if (this.type === ValueType.string) return
-    const releaser = this.keyspace.releaserOf(this.type)
-    if (releaser !== null) releaser(this)
+  protected releaseValue(): boolean {
+    const { keyspace } = this
+    if (keyspace.onReady !== null && this.type === ValueType.stream) keyspace.onReady(this)
+    if (isFlat(this.encoding)) return false
+    if (this.kind.elementCount(this) <= FREED_AT_ONCE_ELEMENTS_MAX && !keyspace.freesLazily) {
+      this.kind.freeSome(this, WHOLE)
+      return false
+    }
+    keyspace.condemned.add(this.ref)
+    return true
   }
 
   private scanChain(bucket: number, visit: (db: Database) => void): void {
@@ -405,6 +472,11 @@ export class Database extends RecordStore {
       else if (this.keyspace.lazyExpireDeletes) this.expire()
     }
   }
+}
+
+/** Clients can block on keys of these types. */
+function mayBeWaitedFor(type: number): boolean {
+  return type === ValueType.list || type === ValueType.zset || type === ValueType.stream
 }
 
 function slotsOf(table: Table): TableSlots {

@@ -5,7 +5,8 @@
  * reads the system's clock or randomness: both are given to it.
  *
  * Invariants: every block of the arena belongs to a key of one of these databases or to a table of them, so that the
- * arena may be reset when no key is left. A `Database` belongs to its index until `swapDatabases`.
+ * arena may be reset when no key is left; between commands the nursery has no key. A `Database` belongs to its index until
+ * `swapDatabases`.
  */
 
 import { assert } from '../base/assert.js'
@@ -14,12 +15,25 @@ import { initialLfuClock, lfuMinutesAt, lruClockAt } from './access-clock.js'
 import { ActiveExpiry } from './active-expiry.js'
 import { Arena } from './arena.js'
 import { ChainRebuild } from './chain-rebuild.js'
+import { CollectionLimits } from './collection-limits.js'
+import { Condemned } from './condemned.js'
 import { Database } from './database.js'
+import { Eviction } from './eviction.js'
+import { FieldExpiry } from './hash/field-expiry.js'
+import { Hashes } from './hash/hashes.js'
+import { Lists } from './list/lists.js'
 import type { RequestView } from './record-store.js'
-import { VALUE_TYPES_MAX } from './value-type.js'
+import { Sets } from './set/sets.js'
+import { Streams } from './stream/streams.js'
+import type { ValueKind } from './value-kind.js'
+import { VALUE_TYPES_MAX, ValueType } from './value-type.js'
+import { SortedSets } from './zset/sorted-sets.js'
 
 /** A load that swings by a chunk does so within this time; what stays empty for longer is given back. */
 const EMPTY_CHUNK_KEPT_MS = 1000
+
+/** An index that no client can select. */
+const NURSERY_INDEX = -1
 
 export interface KeyspaceOptions {
   readonly databases: number
@@ -37,11 +51,15 @@ export class KeyspaceStats {
   misses = 0
   /** Keys removed because their time was over. */
   expiredKeys = 0
+  /** Fields of hashes removed because their time was over. */
+  expiredFields = 0
   /** The running estimate of how many of the keys with an expiry are past it, in percent. */
   expiredStalePercent = 0
   /** How often a pass of active expiry ended because its time was used up. */
   expiredTimeCapReached = 0
   evictedKeys = 0
+  /** Values of many elements that UNLINK and its like have left to be given back later. */
+  lazyFreedValues = 0
   /** Modifications, as far as the store sees them. */
   dirty = 0
 }
@@ -57,15 +75,25 @@ export interface KeyspaceMemory {
   freedChunks: number
 }
 
-/** Called with the cursor on a record whose value is about to go, to give back what the value holds of the arena. */
-export type ValueReleaser = (db: Database) => void
-
 export class Keyspace {
   readonly databases: number
   readonly arena: Arena
   /** For the tables of the databases. */
   readonly chainRebuild: ChainRebuild
   readonly prng: Prng
+  readonly limits = new CollectionLimits()
+  readonly eviction: Eviction
+  /** Large values on their way out. */
+  readonly condemned: Condemned
+  /** True: also values that are not large are given back later. For `Database.removeLazily`. */
+  freesLazily = false
+  readonly lists: Lists
+  readonly sets: Sets
+  readonly sortedSets: SortedSets
+  readonly hashes: Hashes
+  readonly streams: Streams
+  /** No client sees this database: values are made here that only become a key's when they are whole (RESTORE). */
+  readonly nursery: Database
   readonly hashKey0: number
   readonly hashKey1: number
   readonly stats = new KeyspaceStats()
@@ -90,8 +118,17 @@ export class Keyspace {
   onModified: ((db: Database) => void) | null = null
   /** Called before a key is removed because its time is over, with the cursor on it. The same rules. */
   onExpired: ((db: Database) => void) | null = null
+  /** Called before a key is removed because memory is at its limit, with the cursor on it. The same rules. */
+  onEvicted: ((db: Database) => void) | null = null
   /** Called before a database is emptied by `clear`. It may look keys up. */
   onCleared: ((db: Database) => void) | null = null
+  /**
+   * Called with the cursor on a key that clients may wait for: a list, sorted set or stream that was made, or a stream that
+   * got an entry or is about to go. The same rules as for `onModified`.
+   */
+  onReady: ((db: Database) => void) | null = null
+  /** Called when all keys of a database have changed at once: it was emptied, or exchanged for another one. */
+  onReplaced: ((index: number) => void) | null = null
 
   /** The request ring of the shard, which sets it once. */
   readonly requestView: RequestView = { bytes: new Uint8Array(0), words: new Int32Array(0) }
@@ -104,8 +141,9 @@ export class Keyspace {
   /** Since when the arena has had an empty chunk, as far as `rehash` has seen; 0 = it has none. */
   private emptySinceMs = 0
   private readonly made: (Database | null)[]
-  private readonly releasers: (ValueReleaser | null)[] = new Array<null>(VALUE_TYPES_MAX).fill(null)
+  private readonly kinds: (ValueKind | null)[] = new Array<null>(VALUE_TYPES_MAX).fill(null)
   private readonly activeExpiry: ActiveExpiry
+  private readonly fieldExpiry: FieldExpiry
 
   constructor(options: KeyspaceOptions) {
     this.databases = options.databases
@@ -116,6 +154,20 @@ export class Keyspace {
     this.chainRebuild = new ChainRebuild(this.arena)
     this.made = new Array<null>(options.databases).fill(null)
     this.activeExpiry = new ActiveExpiry(this)
+    this.fieldExpiry = new FieldExpiry(this)
+    this.condemned = new Condemned(this)
+    this.eviction = new Eviction(this)
+    this.lists = new Lists(this)
+    this.sets = new Sets(this)
+    this.sortedSets = new SortedSets(this)
+    this.hashes = new Hashes(this)
+    this.streams = new Streams(this)
+    this.nursery = new Database(NURSERY_INDEX, this)
+    this.kinds[ValueType.list] = this.lists
+    this.kinds[ValueType.set] = this.sets
+    this.kinds[ValueType.zset] = this.sortedSets
+    this.kinds[ValueType.hash] = this.hashes
+    this.kinds[ValueType.stream] = this.streams
   }
 
   /** Wall clock in ms of the batch in hand; the shard sets it. */
@@ -157,16 +209,15 @@ export class Keyspace {
     this.made[b] = first
     first.index = b
     second.index = a
+    this.onReplaced?.(a)
+    this.onReplaced?.(b)
   }
 
-  /** Registers what gives back the blocks that a value of this type holds beside its record. */
-  setReleaser(type: number, releaser: ValueReleaser): void {
-    this.releasers[type] = releaser
-  }
-
-  /** What `setReleaser` registered for the type. */
-  releaserOf(type: number): ValueReleaser | null {
-    return this.releasers[type]!
+  /** What a type that is no string can do with its values. */
+  kindOf(type: number): ValueKind {
+    const kind = this.kinds[type]
+    assert(kind !== undefined && kind !== null, 'a type without a kind')
+    return kind
   }
 
   /** Empties every database. */
@@ -176,17 +227,22 @@ export class Keyspace {
       if (database === null) continue
       keys += database.size
       this.onCleared?.(database)
+      this.onReplaced?.(database.index)
     }
     this.stats.dirty += keys
     this.resetArena()
   }
 
   /**
-   * One pass over the databases that removes keys whose time is over, see `ActiveExpiry`.
-   * @returns how many were removed
+   * One pass over the databases that removes keys whose time is over, see `ActiveExpiry`, and fields, see `FieldExpiry`.
+   * @returns how many keys were removed by the first
    */
   activeExpire(budgetUs: number, clockUs: () => number): number {
-    return this.expireEnabled ? this.activeExpiry.pass(budgetUs, clockUs) : 0
+    if (!this.expireEnabled) return 0
+    const startedUs = clockUs()
+    const expired = this.activeExpiry.pass(budgetUs, clockUs)
+    this.fieldExpiry.pass(budgetUs - (clockUs() - startedUs), clockUs)
+    return expired
   }
 
   /**
@@ -199,6 +255,7 @@ export class Keyspace {
       if (database === null) continue
       while (database.resizeStep()) if (clockUs() - startedUs >= budgetUs) return true
     }
+    if (this.condemned.count > 0 && this.condemned.step(budgetUs, clockUs)) return true
     while (this.arena.hasCondemned()) {
       this.arena.release()
       if (clockUs() - startedUs >= budgetUs) return this.arena.hasCondemned()
@@ -234,6 +291,7 @@ export class Keyspace {
   /** Forgets everything at once. For `Database.clear`. */
   resetArena(): void {
     for (const database of this.made) database?.forget()
+    this.nursery.forget()
     this.arena.reset()
   }
 }

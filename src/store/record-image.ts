@@ -1,27 +1,85 @@
 /**
- * A record as bytes, for a move between shards: the two sides are different threads with different arenas.
+ * A record as bytes, for a move between shards (the two sides are different threads with different arenas) or a copy.
  *
- * Image: type (1 byte), encoding (1 byte), 6 bytes zero, expiry in ms (float64, little endian, NO_EXPIRY for none), value.
+ * Owned by one shard's thread. Image: type (1 byte), encoding (1 byte), expiry in ms (float64, little endian, NO_EXPIRY
+ * for none), then the value: flat encodings as they lie in the record, the others as their kind writes them.
  */
+import { ByteSink, ByteSource } from '../base/byte-sink.js'
 import type { Database } from './database.js'
-
-const HEADER_BYTES = 16
+import { WHOLE } from './value-kind.js'
+import { isFlat, ValueType } from './value-type.js'
 
 /** The image of the record in hand. */
 export function exportRecord(db: Database): Uint8Array {
-  const image = new Uint8Array(HEADER_BYTES + db.valueLength)
-  image[0] = db.type
-  image[1] = db.encoding
-  new DataView(image.buffer).setFloat64(8, db.expireAtMs(), true)
-  image.set(db.bytes.subarray(db.valueOffset, db.valueOffset + db.valueLength), HEADER_BYTES)
-  return image
+  const image = new RecordExport()
+  image.step(db, WHOLE)
+  return image.bytes
 }
 
 /** Puts the record of `image` under `key`, in the place of whatever stands there. */
 export function importRecord(db: Database, key: Uint8Array, image: Uint8Array): void {
-  const expireAtMs = new DataView(image.buffer, image.byteOffset).getFloat64(8, true)
-  const valueLength = image.length - HEADER_BYTES
-  if (db.findForWrite(key, 0, key.length)) db.remove()
-  db.create(key, 0, key.length, image[0] as number, image[1] as number, valueLength, expireAtMs)
-  db.bytes.set(image.subarray(HEADER_BYTES), db.valueOffset)
+  new RecordImport().step(db, key, image, WHOLE)
+}
+
+/** Makes the image of a record that may be large, in portions between which nobody changes it. */
+export class RecordExport {
+  private readonly sink = new ByteSink()
+  private position = -1
+
+  /** Takes a portion of the record in hand. @returns whether it was the last */
+  step(db: Database, elementsMax: number): boolean {
+    const { sink } = this
+    if (sink.length === 0) {
+      sink.u8(db.type)
+      sink.u8(db.encoding)
+      sink.f64(db.expireAtMs())
+      if (isFlat(db.encoding)) {
+        sink.raw(db.bytes, db.valueOffset, db.valueLength)
+        return true
+      }
+      this.position = 0
+    }
+    this.position = db.kind.writeSome(db, sink, this.position, elementsMax)
+    return this.position === -1
+  }
+
+  /** The image, when it is complete. */
+  get bytes(): Uint8Array {
+    return this.sink.written()
+  }
+}
+
+/** Makes a record of an image that may be large, in portions between which nobody looks at the key. */
+export class RecordImport {
+  private position = 0
+
+  /**
+   * Adds a portion. The first one removes what stands under the key. The image may lie somewhere else each time.
+   * @returns whether it was the last
+   */
+  step(db: Database, key: Uint8Array, image: Uint8Array, elementsMax: number): boolean {
+    const source = new ByteSource(image, this.position)
+    const found = db.findForWrite(key, 0, key.length)
+    if (this.position === 0) {
+      if (found) db.remove()
+      const type = source.u8()
+      const encoding = source.u8()
+      const expireAtMs = source.f64()
+      if (isFlat(encoding)) {
+        db.create(key, 0, key.length, type, encoding, image.length - source.at, expireAtMs)
+        db.bytes.set(image.subarray(source.at), db.valueOffset)
+        adoptFields(db)
+        return true
+      }
+      db.keyspace.kindOf(type).createEmpty(db, key, 0, key.length, encoding, expireAtMs)
+    }
+    db.kind.readSome(db, source, elementsMax)
+    this.position = source.at
+    return source.isAtEnd
+  }
+}
+
+/** A hash whose value was not made by its type: its fields that expire are not known to the database yet. */
+export function adoptFields(db: Database): void {
+  if (db.type === ValueType.hash) db.keyspace.hashes.adopt(db)
 }

@@ -5,7 +5,7 @@
  * `Database`; here it is memory only.
  *
  * Invariants: every record is in `table`; those and only those with an expiry time are in `expires` too, as the same
- * reference. The tables' found place is that of the record in hand. A call that fails for lack of memory
+ * reference, and those and only those whose `FIELD_EXPIRY_FLAG` is set are in `fieldExpires`. The tables' found place is that of the record in hand. A call that fails for lack of memory
  * (`ArenaFullError`) has changed no record.
  */
 
@@ -19,6 +19,7 @@ import type { ChainRebuild } from './chain-rebuild.js'
 import {
   copyValue,
   EXPIRY_FLAG,
+  FIELD_EXPIRY_FLAG,
   keyWordOffset,
   LAYOUT_FLAGS,
   layoutFor,
@@ -46,6 +47,8 @@ export interface RequestView {
 export abstract class RecordStore extends RecordCursor {
   protected readonly table: Table
   protected readonly expires: Table
+  /** Hashes that have fields with a time to live, for active expiry to find them. */
+  protected readonly fieldExpires: Table
 
   constructor(
     arena: Arena,
@@ -57,10 +60,14 @@ export abstract class RecordStore extends RecordCursor {
     super(arena)
     this.table = new Table(arena, rebuild, hashKey0, hashKey1)
     this.expires = new Table(arena, rebuild, hashKey0, hashKey1)
+    this.fieldExpires = new Table(arena, rebuild, hashKey0, hashKey1)
   }
 
-  /** Gives back what the value in hand holds of the arena beside its record, because the value is about to go. */
-  protected abstract releaseValue(): void
+  /**
+   * Gives back what the value in hand holds of the arena beside its record, because the value is about to go.
+   * @returns true when somebody else will do that later, and give the record's block back with it
+   */
+  protected abstract releaseValue(): boolean
 
   /**
    * Makes the value of the record in hand longer or shorter: the beginning stays, growth is zeros. The record may move,
@@ -96,6 +103,30 @@ export abstract class RecordStore extends RecordCursor {
     // Shrinking must not fail: without memory for the smaller block the larger one stays.
     const smaller = this.arena.tryAllocate(bytes)
     if (smaller !== NO_REF) this.move(smaller, layout)
+  }
+
+  /**
+   * Replaces `removed` bytes of the value in hand at `position` by `inserted` bytes of undefined contents. The record's
+   * block is made as large as it needs to be and no larger: for packed collections, of which there may be many. The
+   * record may move, and the cursor with it. Not counted as a modification.
+   * @throws ArenaFullError only when the value grows, before anything was changed
+   */
+  spliceValue(position: number, removed: number, inserted: number): void {
+    const old = this.valueLength
+    const length = old - removed + inserted
+    const tail = old - position - removed
+    const usable = this.arena.usableSize(this.ref)
+    if (length > old) {
+      const fits = this.overheadBytes + length <= usable
+      if (!fits || ((this.meta & WIDE_FLAG) === 0 && length > VALUE_LENGTH_INLINE_MAX)) {
+        const layout = layoutFor(this.keyLength, length, this.expireAtMs() !== NO_EXPIRY)
+        this.move(this.arena.allocate(valueByteOffset(layout, this.keyLength) + length), layout)
+      }
+    }
+    const from = this.valueOffset + position
+    copyBytes(this.bytes, from + removed, this.bytes, from + inserted, tail)
+    if (length >= old) this.setValueLength(length)
+    else this.resizeValue(length)
   }
 
   /** The hash of a key; leaves its words for `findRecord` and `add`, until the next call. */
@@ -186,13 +217,18 @@ export abstract class RecordStore extends RecordCursor {
     const layout = layoutFor(keyLength, valueLength, hasExpiry)
     const bytes = valueByteOffset(layout, keyLength) + valueLength
     const old = this.ref
-    const stays = (this.meta & LAYOUT_FLAGS) === layout && arena.usableSize(old) === arena.blockBytes(bytes)
+    // A collection's record may have to outlive its value, see `releaseValue`.
+    const stays =
+      this.type === ValueType.string &&
+      (this.meta & LAYOUT_FLAGS) === layout &&
+      arena.usableSize(old) === arena.blockBytes(bytes)
     const ref = stays ? old : arena.allocate(bytes)
     if (hasExpiry && !hadExpiry && !this.expires.insert(hash, ref)) {
       if (!stays) arena.free(ref)
       throw new ArenaFullError(bytes)
     }
-    this.releaseValue()
+    this.leaveFieldExpires()
+    const outlives = this.releaseValue()
     if (hadExpiry && !hasExpiry) this.removeFromExpires()
     else if (hadExpiry && !stays) this.replaceInExpires(ref)
     const keyWordsAt = this.keyOffset >>> 2
@@ -211,7 +247,7 @@ export abstract class RecordStore extends RecordCursor {
     if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expiry)
     copyValue(value, valueOffset, this.words, this.bytes, this.valueOffset, valueLength)
     // Last, as the value may have been a part of the old record.
-    if (!stays) arena.free(old)
+    if (!stays && !outlives) arena.free(old)
   }
 
   /**
@@ -231,12 +267,64 @@ export abstract class RecordStore extends RecordCursor {
     this.setExpiryField(NO_EXPIRY)
   }
 
+  /** How many hashes have fields with a time to live, and how many buckets `visitFieldExpires` can be called for. */
+  get fieldExpiresSize(): number {
+    return this.fieldExpires.size
+  }
+
+  get fieldExpiresBuckets(): number {
+    return this.fieldExpires.buckets
+  }
+
+  /** Whether active expiry looks for fields of the value in hand. */
+  get hasFieldExpiry(): boolean {
+    return (this.meta & FIELD_EXPIRY_FLAG) !== 0
+  }
+
+  /**
+   * Makes active expiry look for fields of the value in hand.
+   * @throws ArenaFullError before anything was changed
+   */
+  joinFieldExpires(): void {
+    if (this.hasFieldExpiry) return
+    if (!this.fieldExpires.insert(this.cursorHash(), this.ref)) throw new ArenaFullError(BUCKET_BYTES)
+    this.setMeta(this.meta | FIELD_EXPIRY_FLAG)
+  }
+
+  leaveFieldExpires(): void {
+    if (!this.hasFieldExpiry) return
+    const isThere = this.fieldExpires.findRef(this.cursorHash(), this.ref)
+    assert(isThere, 'a record is not in the table of hashes with fields that expire')
+    this.fieldExpires.removeFound()
+    this.setMeta(this.meta & ~FIELD_EXPIRY_FLAG)
+  }
+
+  /**
+   * Calls `visit` with the cursor on each hash of a bucket that has fields with a time to live. It may change or remove
+   * the record in hand.
+   * @returns how many there were
+   */
+  visitFieldExpires(bucket: number, visit: () => void): number {
+    const { fieldExpires } = this
+    const count = fieldExpires.openChain(bucket)
+    fieldExpires.pauseResizing()
+    for (let i = count - 1; i >= 0; i--) {
+      this.load(fieldExpires.select(i))
+      const isInTable = this.table.findRef(this.cursorHash(), this.ref)
+      assert(isInTable, 'a hash with fields that expire is not in the table')
+      visit()
+    }
+    fieldExpires.resumeResizing()
+    return count
+  }
+
   /** Takes the record in hand out of the tables and gives its memory back. */
   protected unlink(): void {
     if (this.expireAtMs() !== NO_EXPIRY) this.removeFromExpires()
-    this.releaseValue()
+    this.leaveFieldExpires()
+    const outlives = this.releaseValue()
     this.table.removeFound()
-    this.arena.free(this.ref)
+    if (!outlives) this.arena.free(this.ref)
     this.ref = NO_REF
   }
 
@@ -255,8 +343,11 @@ export abstract class RecordStore extends RecordCursor {
     const length = this.valueOffset - this.keyOffset + valueLength
     copyBytes(this.bytes, this.keyOffset, bytes, (at + keyWordOffset(layout)) << 2, length)
     if (expireAtMs !== NO_EXPIRY) this.replaceInExpires(ref)
+    const fieldExpires = this.meta & FIELD_EXPIRY_FLAG
+    if (fieldExpires !== 0) this.replaceInFieldExpires(ref)
     this.table.replaceFound(ref)
     this.load(ref)
+    if (fieldExpires !== 0) this.setMeta(this.meta | FIELD_EXPIRY_FLAG)
     if ((layout & EXPIRY_FLAG) !== 0) this.setExpiryField(expireAtMs)
     arena.free(old)
   }
@@ -264,7 +355,7 @@ export abstract class RecordStore extends RecordCursor {
   /** Makes room for an expiry in the record in hand: in its block if that has room, else in a larger one. */
   private addExpiryField(): void {
     const { arena } = this
-    const layout = (this.meta & LAYOUT_FLAGS) | EXPIRY_FLAG
+    const layout = (this.meta & (LAYOUT_FLAGS | FIELD_EXPIRY_FLAG)) | EXPIRY_FLAG
     const bytes = valueByteOffset(layout, this.keyLength) + this.valueLength
     if (bytes > arena.usableSize(this.ref)) {
       this.move(arena.allocate(bytes), layout)
@@ -278,9 +369,20 @@ export abstract class RecordStore extends RecordCursor {
   }
 
   private setValueLength(length: number): void {
-    writeLengths(this.words, this.at, this.meta & LAYOUT_FLAGS, this.keyLength, length)
+    writeLengths(this.words, this.at, this.meta & (LAYOUT_FLAGS | FIELD_EXPIRY_FLAG), this.keyLength, length)
     this.meta = this.words[this.at + 1]!
     this.valueLength = length
+  }
+
+  private setMeta(meta: number): void {
+    this.words[this.at + 1] = meta
+    this.meta = meta
+  }
+
+  private replaceInFieldExpires(ref: ArenaRef): void {
+    const isThere = this.fieldExpires.findRef(this.cursorHash(), this.ref)
+    assert(isThere, 'a record is not in the table of hashes with fields that expire')
+    this.fieldExpires.replaceFound(ref)
   }
 
   private replaceInExpires(ref: ArenaRef): void {

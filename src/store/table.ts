@@ -35,7 +35,7 @@ import {
   tagOf,
   tagPattern,
 } from './bucket.js'
-import { BucketDirectory } from './bucket-directory.js'
+import { BucketDirectory, DIRECTORY_STATE_WORDS } from './bucket-directory.js'
 import type { ChainRebuild } from './chain-rebuild.js'
 import { keyLengthAt, keyWordOffset } from './record.js'
 
@@ -54,6 +54,8 @@ const MERGES_A_REMOVAL = 2
 
 /** Random places that are tried before `selectRandom` gives up on a uniform choice. */
 const RANDOM_TRIES_MAX = 512
+
+export const TABLE_STATE_WORDS = 4 + DIRECTORY_STATE_WORDS
 
 export class Table {
   size = 0
@@ -80,6 +82,33 @@ export class Table {
     private readonly key1: number,
   ) {
     this.directory = new BucketDirectory(arena)
+  }
+
+  /** Stands on the table whose state `save` wrote; all zeros are an empty table. One object serves many tables. */
+  load(words: Int32Array, at: number): void {
+    this.size = words[at]!
+    this.bucketCount = words[at + 1]!
+    this.overflowCount = words[at + 2]!
+    this.randomPlaces = Math.max(PLACES, words[at + 3]!)
+    this.directory.load(words, at + 4, this.bucketCount)
+    if (this.bucketCount === 0) {
+      this.mask = 0
+      this.split = 0
+      return
+    }
+    // A whole round of splits ends as the beginning of the next.
+    const whole = 1 << (31 - Math.clz32(this.bucketCount))
+    this.mask = whole - 1
+    this.split = this.bucketCount - whole
+  }
+
+  /** Writes what `load` needs into `TABLE_STATE_WORDS` words. */
+  save(words: Int32Array, at: number): void {
+    words[at] = this.size
+    words[at + 1] = this.bucketCount
+    words[at + 2] = this.overflowCount
+    words[at + 3] = this.randomPlaces
+    this.directory.save(words, at + 4)
   }
 
   get buckets(): number {
@@ -297,6 +326,25 @@ export class Table {
   /** Merges one bucket when there are too many. @returns true while there are more to merge */
   resizeStep(): boolean {
     return this.isSparse() && this.mergeBucket() && this.isSparse()
+  }
+
+  /**
+   * Gives up the last bucket, whose `count` records have just been given back one by one. For a table that is on its way
+   * out: it is no table any more, only `openChain`, this and `clear` may follow.
+   */
+  dropLastBucket(count: number): void {
+    const index = this.bucketCount - 1
+    const home = this.directory.bucket(index)
+    let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
+    while (bucket !== 0) {
+      const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
+      this.arena.free(bucket as ArenaRef)
+      this.overflowCount--
+      bucket = next
+    }
+    this.size -= count
+    this.bucketCount = index
+    this.directory.remove(index)
   }
 
   /** Gives everything back to the arena but the records. */

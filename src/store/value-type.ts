@@ -11,8 +11,29 @@ export type ValueType = (typeof ValueType)[keyof typeof ValueType]
 /** How many types 4 bits can name. */
 export const VALUE_TYPES_MAX = 16
 
-export const Encoding = { raw: 0, int: 1, embstr: 2 } as const
+/**
+ * Strings are `raw`, `int` or `embstr`. Of collections `listpack`, `listpackEx` (a hash with expiring fields) and `intset`
+ * are packed: the record's value is all there is. The others have their root in the record's value and the rest in blocks
+ * of the arena.
+ */
+export const Encoding = {
+  raw: 0,
+  int: 1,
+  embstr: 2,
+  listpack: 3,
+  listpackEx: 4,
+  intset: 5,
+  quicklist: 6,
+  hashtable: 7,
+  skiplist: 8,
+  stream: 9,
+} as const
 export type Encoding = (typeof Encoding)[keyof typeof Encoding]
+
+/** Whether the record's value is the whole value: it can be copied as bytes and removed as it is. */
+export function isFlat(encoding: number): boolean {
+  return encoding <= Encoding.intset
+}
 
 /** "No time to live", wherever an absolute expiry time in milliseconds is passed or returned. */
 export const NO_EXPIRY = -1

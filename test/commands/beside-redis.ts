@@ -19,8 +19,9 @@ export class BesideRedis {
     private readonly oracle: RedisOracle,
   ) {}
 
-  static async start(shards: number): Promise<BesideRedis> {
-    const oracle = await startRedisOracle()
+  /** @param redisSettings command-line arguments for the real one, see `startRedisOracle` */
+  static async start(shards: number, ...redisSettings: string[]): Promise<BesideRedis> {
+    const oracle = await startRedisOracle(...redisSettings)
     const server = await startServer({ shards })
     const redis = await RespConnection.open(oracle.client.options.path as string)
     const ours = await RespConnection.open(server.port)

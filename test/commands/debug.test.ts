@@ -42,7 +42,7 @@ describe.each(SHARD_COUNTS)('DEBUG at %i shards', (shards) => {
     expect(textOf(await client.call('DEBUG', 'OBJECT', 'number'))).toMatch(
       /^Value at:0x[0-9a-f]+ refcount:1 encoding:int serializedlength:3 lru:\d+ lru_seconds_idle:\d+$/,
     )
-    expect(textOf(await client.call('DEBUG', 'OBJECT', 'text'))).toMatch(/ encoding:raw serializedlength:102 /)
+    expect(textOf(await client.call('DEBUG', 'OBJECT', 'text'))).toMatch(/ encoding:raw serializedlength:9 /)
     await client.call('SET', 'shared', '77')
     expect(textOf(await client.call('DEBUG', 'OBJECT', 'shared'))).toMatch(
       / refcount:2147483647 encoding:int serializedlength:2 /,

@@ -43,6 +43,7 @@ const OWN_GETTERS = new Map([
 
 const NAMING_CALL = /\.(?:flag|number|text|words|path|onChange)\(\s*(\[[^\]]*\]|'[^']*'|"[^"]*")/g
 const NAMING_LIST = /SETTING_NAMES = (\[[^\]]*\])/g
+const NAMING_TABLE = /_SETTINGS: [^=]*= (\{[^}]*\})/g
 
 /** The settings that the program outside of src/config/ asks a configuration for. */
 function settingsReadByProgram(): Set<string> {
@@ -52,7 +53,9 @@ function settingsReadByProgram(): Set<string> {
     const files = existsSync(root) ? readdirSync(root, { recursive: true, encoding: 'utf8' }) : []
     for (const file of files.filter((name) => name.endsWith('.ts') && !name.startsWith('config'))) {
       const source = readFileSync(join(root, file), 'utf8')
-      for (const [, argument] of [...source.matchAll(NAMING_CALL), ...source.matchAll(NAMING_LIST)]) {
+      for (const [, argument] of [NAMING_CALL, NAMING_LIST, NAMING_TABLE].flatMap((form) => [
+        ...source.matchAll(form),
+      ])) {
         for (const [, name] of argument!.matchAll(/['"]([a-z_-]+)['"]/g)) {
           const setting = settingByName(name!)
           if (setting !== undefined) names.add(setting.name)
@@ -69,7 +72,6 @@ test('the documented effect of every setting is what the program does', () => {
   // Read, but so far only for what INFO, OBJECT or the log say.
   const onlyReported = new Set([
     'cluster-enabled',
-    'maxmemory-policy',
     'repl-backlog-size',
     'replicaof',
     'save',

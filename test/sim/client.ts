@@ -9,11 +9,13 @@ import { shardStatistics, shardUnwatch, shardWatch } from '../../src/commands/in
 import type { CommandSpec } from '../../src/commands/spec.js'
 import { idOf, lookup } from '../../src/commands/table.js'
 import { RequestFlag } from '../../src/ring/frames.js'
+import { routeBlocking } from '../../src/router/blocking-route.js'
 import type { Answer, CommandRequest } from '../../src/router/request.js'
 import type { ReplySink } from '../../src/router/router.js'
 import { executeTransaction } from '../../src/router/transaction.js'
 import { endOf, error, NIL_ARRAY, OK } from './encoding.js'
 import { scannedCursor } from './model-commands.js'
+import { isBlocking } from './model-lists.js'
 import type { SimulatedServer } from './simulated-server.js'
 
 const NO_BYTES = new Uint8Array(0)
@@ -28,6 +30,14 @@ export interface Asked {
   /** One command, or those of the transaction. */
   readonly commands: readonly (readonly string[])[]
   readonly silent: boolean
+  /** Points in the course of the simulation, see `SimulatedServer.moment`. */
+  readonly issuedAt: number
+  answeredAt: number | undefined
+  /** When the main thread ended the wait of a blocking command, and the time then. */
+  endedAt: number | undefined
+  endedAtMs: number | undefined
+  /** By CLIENT UNBLOCK. */
+  wasUnblocked: boolean
   reply: string | undefined
 }
 
@@ -40,6 +50,11 @@ export class SimulatedClient {
   issued = 0
   /** The EXEC that may still change the session: the network side holds the client back until it is through. */
   #heldBy: Asked | undefined
+  /** The blocking command issued last. */
+  #blocking: Asked | undefined
+  isBlocked = false
+  /** The connection has closed; another one takes its slot when nothing is owed to it any more. */
+  isGone = false
   readonly #server: SimulatedServer
   readonly #history: Asked[]
   readonly #waiting = new Map<number, Asked>()
@@ -73,6 +88,11 @@ export class SimulatedClient {
       database: this.database,
       commands,
       silent,
+      issuedAt: ++this.#server.moment,
+      answeredAt: undefined,
+      endedAt: undefined,
+      endedAtMs: undefined,
+      wasUnblocked: false,
       reply: undefined,
     }
     this.#history.push(asked)
@@ -90,6 +110,8 @@ export class SimulatedClient {
     if (asked === undefined) throw new Error(`client ${this.slot} got a second reply to its request ${sequence}`)
     this.#waiting.delete(sequence)
     asked.reply = reply
+    asked.answeredAt = ++this.#server.moment
+    if (asked === this.#blocking && asked.endedAt === undefined) this.#endNow(asked)
     if (asked.what === 'command' && asked.commands[0]?.[0] === 'scan') this.cursor = scannedCursor(reply)
   }
 
@@ -99,6 +121,10 @@ export class SimulatedClient {
    */
   issue(text: readonly string[], silent: boolean): void {
     if (text[0] === 'scan' && this.#isScanning) return
+    if (isBlocking(text[0])) {
+      this.#issueBlocking(text)
+      return
+    }
     const argv = text[0] === 'scan' && text[1] === 'next' ? ['scan', this.cursor, ...text.slice(2)] : text
     const spec = specOf(argv)
     const asked = this.#note('command', [argv], silent)
@@ -107,10 +133,7 @@ export class SimulatedClient {
       this.#runOnMain(argv, (reply) => this.#answered(sequence, silent ? '' : textOf(reply)))
       return
     }
-    const bytes = Buffer.from(argv.join(''), 'latin1')
-    const lengths = Int32Array.from(argv, (argument) => argument.length)
-    const offsets = new Int32Array(argv.length)
-    for (let i = 1; i < argv.length; i++) offsets[i] = (offsets[i - 1] as number) + (lengths[i - 1] as number)
+    const { bytes, offsets, lengths } = rangesOf(argv)
     const flags = silent ? RequestFlag.silent : 0
     this.#server.router.route(
       idOf(spec),
@@ -125,6 +148,56 @@ export class SimulatedClient {
     )
     // The connection's buffer is used for the next read.
     bytes.fill(0x21)
+  }
+
+  #issueBlocking(argv: readonly string[]): void {
+    const asked = this.#note('command', [argv], false)
+    const sequence = this.#takeSequence(asked)
+    this.#heldBy = asked
+    this.#blocking = asked
+    const { bytes, offsets, lengths } = rangesOf(argv)
+    const { router } = this.#server
+    const id = idOf(specOf(argv))
+    routeBlocking(router, id, this.slot, sequence, this.database, 0, bytes, offsets, lengths, argv.length)
+    bytes.fill(0x21)
+  }
+
+  /** CLIENT UNBLOCK by somebody else. */
+  unblock(withError: boolean): void {
+    const asked = this.#blocking
+    if (asked === undefined || this.isGone) return
+    const wasBlocked = this.isBlocked
+    this.#server.router.blocked.unblock(this.slot, withError, (isUnblocked) => {
+      // A reply may be on its way already.
+      if (isUnblocked && !wasBlocked) throw new Error(`CLIENT UNBLOCK says ${isUnblocked} of client ${this.slot}`)
+      if (!isUnblocked) return
+      asked.wasUnblocked = true
+      this.#endNow(asked)
+    })
+  }
+
+  /** The connection closes, while a blocking command is on its way or waits. */
+  disconnect(): void {
+    if (this.isGone || this.#blocking === undefined || this.#blocking.reply !== undefined) return
+    this.isGone = true
+    this.#endNow(this.#blocking)
+    this.#server.router.blocked.abandon(this.slot)
+  }
+
+  #endNow(asked: Asked): void {
+    asked.endedAt = ++this.#server.moment
+    asked.endedAtMs = this.#server.nowMs
+  }
+
+  blocked(): void {
+    if (this.#blocking?.reply !== undefined) throw new Error(`client ${this.slot} is blocked after its reply`)
+    this.isBlocked = true
+  }
+
+  released(): void {
+    if (this.#blocking?.reply === undefined) throw new Error(`client ${this.slot} is released before its reply`)
+    this.isBlocked = false
+    this.isGone = false
   }
 
   /** Issues a transaction, with the watches that the client has. */
@@ -222,7 +295,8 @@ export class SimulatedClient {
     const all = (begun ?? '') + text
     let at = 0
     for (let i = 0; i < count; i++) {
-      const silent = this.#waiting.get(sequence + i)?.silent === true
+      // A blocking command whose client has gone is passed over.
+      const silent = this.#waiting.get(sequence + i)?.silent === true || all.length === 0
       const end = silent ? at : endOf(all, at)
       this.#answered(sequence + i, all.slice(at, end))
       at = end
@@ -240,6 +314,22 @@ export class ClientSink implements ReplySink {
     if (client === undefined) throw new Error(`a reply for slot ${slot}, which nobody has`)
     client.receive(sequence, count, Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1'))
   }
+
+  blocked(slot: number): void {
+    this.clients[slot]?.blocked()
+  }
+
+  released(slot: number): void {
+    this.clients[slot]?.released()
+  }
+}
+
+/** Arguments as they stand in a connection's buffer. */
+function rangesOf(argv: readonly string[]): { bytes: Buffer; offsets: Int32Array; lengths: Int32Array } {
+  const lengths = Int32Array.from(argv, (argument) => argument.length)
+  const offsets = new Int32Array(argv.length)
+  for (let i = 1; i < argv.length; i++) offsets[i] = (offsets[i - 1] as number) + (lengths[i - 1] as number)
+  return { bytes: Buffer.from(argv.join(''), 'latin1'), offsets, lengths }
 }
 
 function specOf(argv: readonly string[]): CommandSpec {

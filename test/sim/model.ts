@@ -7,6 +7,7 @@
  * Invariant: between two commands no map holds a key whose time is over at `nowMs`.
  */
 import { modelCommands } from './model-commands.js'
+import { isList, listCommands } from './model-lists.js'
 
 export interface Entry {
   readonly value: string
@@ -50,6 +51,9 @@ export class Model {
   /** Keys past their time that the server may not have removed yet, and counts. */
   readonly stale: Set<string>[]
   readonly scans = new Set<ModelScan>()
+  /** Keys that have become lists since somebody took them from here, in order, if anybody has ever waited for them. */
+  readonly ready: { readonly database: number; readonly key: string }[] = []
+  readonly #awaited = new Set<string>()
   readonly #watchers = new Map<number, Watcher>()
   readonly #isSharded: boolean
 
@@ -62,7 +66,7 @@ export class Model {
   /** Runs one command and says what its reply must be. */
   run(argv: readonly string[], session: ModelSession): Expectation {
     const [name = ''] = argv
-    const command = modelCommands[name]
+    const command = modelCommands[name] ?? listCommands[name]
     if (command === undefined) throw new Error(`the model has no command ${name}`)
     const expectation = command(this, argv, session)
     this.#lookAtScans()
@@ -92,7 +96,9 @@ export class Model {
   }
 
   put(database: number, key: string, value: string, expireAtMs: number): void {
+    const wasList = this.isListAt(database, key)
     this.databases[database]?.set(key, { value, expireAtMs })
+    if (!wasList && isList(value)) this.#becameReady(database, key)
     this.stale[database]?.delete(key)
     this.#modified(database, key)
   }
@@ -110,6 +116,20 @@ export class Model {
     for (const watcher of this.#watchers.values()) {
       if (watcher.watches.some((watch) => watch.database === database && watch.key === key)) watcher.mayBeBroken = true
     }
+  }
+
+  isListAt(database: number, key: string): boolean {
+    return isList(this.get(database, key)?.value ?? '')
+  }
+
+  watchReadiness(database: number, key: string): void {
+    this.#awaited.add(`${database}:${key}`)
+  }
+
+  #becameReady(database: number, key: string): void {
+    if (!this.#awaited.has(`${database}:${key}`)) return
+    if (!this.ready.some((other) => other.database === database && other.key === key))
+      this.ready.push({ database, key })
   }
 
   remove(database: number, key: string): boolean {
@@ -132,6 +152,9 @@ export class Model {
       }
     }
     for (const all of [this.databases, this.stale] as unknown[][]) [all[a], all[b]] = [all[b], all[a]]
+    for (const [index, database] of [this.databases[a], this.databases[b]].entries()) {
+      for (const [key, { value }] of database ?? []) if (isList(value)) this.#becameReady(index === 0 ? a : b, key)
+    }
     // The tables have changed places, and a cursor of the one says nothing about the other.
     for (const scan of this.scans) if (scan.database === a || scan.database === b) scan.missing.clear()
   }

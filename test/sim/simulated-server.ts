@@ -4,13 +4,15 @@
  *
  * Only used by the simulation. Rings are as small as they may be (16 KiB), so that they fill, wrap and back up.
  */
+
 import { createRingMemory, FRAME_KIND_SHIFT, RingConsumer, type RingMemory } from '../../src/ring/byte-ring.js'
+import { createClaimsMemory } from '../../src/ring/claims.js'
 import { FrameKind } from '../../src/ring/frames.js'
 import { type ReplySink, Router } from '../../src/router/router.js'
 import { ShardLink } from '../../src/router/shard-link.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
 import type { Database } from '../../src/store/database.js'
-import { NO_EXPIRY } from '../../src/store/value-type.js'
+import { NO_EXPIRY, ValueType } from '../../src/store/value-type.js'
 
 const RING_BYTES = 16 * 1024
 const ARENA_CHUNK_BYTES = 1024 * 1024
@@ -23,12 +25,15 @@ interface Shard {
 
 export class SimulatedServer {
   nowMs = STARTED_AT_MS
+  /** Counts everything that clients ask and hear, so that it is known what came first. */
+  moment = 0
   readonly router: Router
   readonly shards: readonly Shard[]
 
   constructor(shardCount: number, databases: number, sink: ReplySink, seed: number) {
     const links: ShardLink[] = []
     const shards: Shard[] = []
+    const claims = createClaimsMemory()
     const clock = {
       nowMs: () => this.nowMs,
       nowUs: () => this.nowMs * 1000,
@@ -42,6 +47,7 @@ export class SimulatedServer {
         shardCount,
         requests,
         replies,
+        claims,
         databases,
         hashSeed: [seed, seed + 1],
         randomSeed: seed + shard,
@@ -60,7 +66,7 @@ export class SimulatedServer {
       links.push(new ShardLink(shard, requests, replies))
     }
     this.shards = shards
-    this.router = new Router(links, sink, databases, seed)
+    this.router = new Router(links, sink, databases, seed, claims)
     this.router.setTime(this.nowMs)
   }
 
@@ -81,10 +87,13 @@ export class SimulatedServer {
     if (router.outstanding !== 0) found.push(`${router.outstanding} replies are outstanding`)
     if (router.openGathers !== 0) found.push(`${router.openGathers} gathers are open`)
     if (router.isCongested) found.push('frames are backed up')
+    if (router.blocked.size !== 0) found.push(`${router.blocked.size} blocking commands are open`)
+    if (router.feeds.isActive) found.push('a feed is active')
     this.shards.forEach(({ executor }, shard) => {
       if (executor.locks.isActive)
         found.push(`shard ${shard} has locks, and ${executor.locks.waitingCount} frames that wait`)
       if (executor.watches.size !== 0) found.push(`shard ${shard} has ${executor.watches.size} watchers`)
+      if (executor.blocking.waiting.size !== 0) found.push(`shard ${shard} has clients that wait`)
       if (router.isLocked(shard)) found.push(`the router takes shard ${shard} for locked`)
     })
     return found
@@ -98,7 +107,9 @@ export class SimulatedServer {
         const visit = (db: Database): boolean => {
           const expireAtMs = db.expireAtMs() === NO_EXPIRY ? Number.POSITIVE_INFINITY : db.expireAtMs()
           const key = textOf(db.bytes, db.keyOffset, db.keyLength)
-          const value = textOf(db.bytes, db.valueOffset, db.valueLength)
+          // What is in a list is asked for at the end, as clients would.
+          const isString = db.type === ValueType.string
+          const value = isString ? textOf(db.bytes, db.valueOffset, db.valueLength) : 'a list'
           if (expireAtMs >= this.nowMs) keys.push(describeKey(shard, key, value, expireAtMs))
           return true
         }

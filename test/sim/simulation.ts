@@ -10,6 +10,8 @@ import { type Asked, ClientSink, SimulatedClient } from './client.js'
 import { elementsOf, NIL_ARRAY, OK } from './encoding.js'
 import { type Expectation, Model, type ModelScan } from './model.js'
 import { scannedCursor, scannedKeys } from './model-commands.js'
+import { attempt, isBlocking, isList } from './model-lists.js'
+import { ModelWaiters } from './model-waiters.js'
 import { describeKey, SimulatedServer } from './simulated-server.js'
 import { expanded, type Profile, type Step, stepsOf } from './workload.js'
 
@@ -90,6 +92,13 @@ class Run {
       case 'clock':
         server.nowMs += step.ms
         server.router.setTime(server.nowMs)
+        server.router.blocked.expire(server.nowMs)
+        return
+      case 'unblock':
+        ;(this.#sink.clients[step.client] as SimulatedClient).unblock(step.withError)
+        return
+      case 'disconnect':
+        ;(this.#sink.clients[step.client] as SimulatedClient).disconnect()
         return
       default:
         this.#ask(step, this.#sink.clients[step.client] as SimulatedClient)
@@ -97,7 +106,7 @@ class Run {
   }
 
   #ask(step: Step, client: SimulatedClient): void {
-    if (client.isHeld || client.owed >= this.#profile.pipeline) return
+    if (client.isHeld || client.isGone || client.owed >= this.#profile.pipeline) return
     const before = this.#server.router.gsn
     if (step.do === 'issue') client.issue(expanded(step.argv), step.silent === true)
     else if (step.do === 'exec') client.exec(step.commands.map(expanded))
@@ -109,8 +118,12 @@ class Run {
   /** Lets everybody work until nothing is left to do, then takes all watches back. */
   settle(): void {
     this.#workOff()
+    this.#endWaits()
     for (const client of this.#sink.clients) client.unwatch()
+    this.#askForLists()
     this.#workOff()
+    const unanswered = this.#history.filter((asked) => asked.reply === undefined)
+    if (unanswered.length > 0) throw new Error(`no reply ever comes to:\n${unanswered.map(describe).join('\n')}`)
     const found = this.#server.leftovers()
     if (found.length > 0) throw new Error(`left at the end: ${found.join('; ')}`)
   }
@@ -123,14 +136,35 @@ class Run {
       for (let shard = 0; shard < shards.length; shard++) work += this.#server.drain(shard, TURN_FRAMES_MAX)
       if (work === 0 && !router.isCongested) break
     }
-    const unanswered = this.#history.filter((asked) => asked.reply === undefined)
-    if (unanswered.length > 0) throw new Error(`no reply ever comes to:\n${unanswered.map(describe).join('\n')}`)
+  }
+
+  /** Whoever waits still has either a time that comes, or is unblocked. */
+  #endWaits(): void {
+    const server = this.#server
+    while (server.router.blocked.nextDeadlineMs !== Number.POSITIVE_INFINITY) {
+      server.nowMs = Math.max(server.nowMs, server.router.blocked.nextDeadlineMs)
+      server.router.setTime(server.nowMs)
+      server.router.blocked.expire(server.nowMs)
+      this.#workOff()
+    }
+    for (const client of this.#sink.clients) client.unblock(false)
+    this.#workOff()
+  }
+
+  /** The lists are compared through the replies that a client gets, like everything else. */
+  #askForLists(): void {
+    const [client] = this.#sink.clients
+    for (let database = 0; database < this.#profile.databases; database++) {
+      client?.issue(['select', String(database)], false)
+      for (const key of this.#profile.listKeys) client?.issue(['lrange', key, '0', '-1'], false)
+    }
   }
 
   /** Runs the model in the order in which commands were issued. */
   check(): string | undefined {
     const { shards, databases, clients } = this.#profile
     const model = new Model(databases, shards)
+    const waiters = new ModelWaiters(model)
     const sessions = Array.from({ length: clients }, () => ({ database: 0 }))
     const scans = new Map<number, ModelScan>()
     for (const [place, asked] of this.#history.entries()) {
@@ -138,10 +172,10 @@ class Run {
       model.advance(asked.nowMs)
       if (session.database !== asked.database)
         return wrong(place, asked, `database ${session.database}, not ${asked.database}`)
-      const complaint = checkOne(model, asked, session, scans)
+      const complaint = checkOne(model, asked, session, scans, waiters) ?? waiters.serve(asked)
       if (complaint !== undefined) return wrong(place, asked, complaint)
     }
-    return this.#checkContents(model)
+    return waiters.check() ?? this.#checkContents(model)
   }
 
   #checkContents(model: Model): string | undefined {
@@ -149,7 +183,9 @@ class Run {
     const found = this.#server.contents(this.#profile.databases)
     for (const [index, database] of model.databases.entries()) {
       const expected = [...database]
-        .map(([key, { value, expireAtMs }]) => describeKey(this.#server.shardOf(key), key, value, expireAtMs))
+        .map(([key, { value, expireAtMs }]) =>
+          describeKey(this.#server.shardOf(key), key, isList(value) ? 'a list' : value, expireAtMs),
+        )
         .sort()
       if (found[index]?.join('\n') !== expected.join('\n')) {
         return `database ${index} holds at the end\n${found[index]?.join('\n')}\nbut should hold\n${expected.join('\n')}`
@@ -165,6 +201,7 @@ function checkOne(
   asked: Asked,
   session: { database: number },
   scans: Map<number, ModelScan>,
+  waiters: ModelWaiters,
 ): string | undefined {
   const reply = asked.reply as string
   switch (asked.what) {
@@ -187,6 +224,12 @@ function checkOne(
     }
     case 'command': {
       const argv = asked.commands[0] as readonly string[]
+      if (isBlocking(argv[0])) {
+        // One whose client had gone before it was executed is passed over.
+        const mayHavePassed = reply === '' && asked.endedAt !== undefined
+        const expected = mayHavePassed ? undefined : attempt(model, argv, session.database)
+        return expected === undefined ? waiters.add(asked, argv) : complaintAbout(reply, expected)
+      }
       const expectation = model.run(argv, session)
       if (asked.silent) return complaintAbout(reply, '')
       return (

@@ -10,6 +10,8 @@ export type Step =
   | { readonly do: 'exec'; readonly client: number; readonly commands: readonly (readonly string[])[] }
   | { readonly do: 'watch'; readonly client: number; readonly keys: readonly string[] }
   | { readonly do: 'unwatch'; readonly client: number }
+  | { readonly do: 'unblock'; readonly client: number; readonly withError: boolean }
+  | { readonly do: 'disconnect'; readonly client: number }
   | { readonly do: 'publish' }
   | { readonly do: 'drain'; readonly shard: number; readonly frames: number }
   | { readonly do: 'poll' }
@@ -26,6 +28,13 @@ export interface Profile {
   /** Requests that a client may have on their way. */
   readonly pipeline: number
   readonly keys: readonly string[]
+  /** Keys of lists, which clients wait for; none in runs without lists. */
+  readonly listKeys: readonly string[]
+  /**
+   * Clients wait for lists with a destination. Then a request makes no more than one list, as it would depend on which
+   * thread is faster in which order two of them are moved on.
+   */
+  readonly hasFlows: boolean
   /** Values larger than a frame may be in the ring, and some that are larger than a reply that stays whole. */
   readonly hasBigValues: boolean
   /** So many values of some kilobytes at once that both rings fill and frames back up. */
@@ -51,6 +60,8 @@ export function profileOf(seed: number, shards?: number): Profile {
     isFlood,
     hasExpiry: random.below(3) > 0,
     hasWholeKeyspace: random.below(2) === 0,
+    listKeys: random.below(2) === 0 ? [] : Array.from({ length: 1 + random.below(5) }, (_, i) => `l${i}`),
+    hasFlows: random.below(2) === 0,
   }
 }
 
@@ -64,6 +75,13 @@ export function expanded(argv: readonly string[]): readonly string[] {
     const [, bytes, letter] = /^~(\d+):(.)$/.exec(text) ?? []
     return letter === undefined ? text : letter.repeat(Number(bytes))
   })
+}
+
+/** Of the commands on lists the first, and of the others on its key. */
+function withOneList(commands: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const isOnList = (argv: readonly string[]): boolean => argv[1]?.startsWith('l') === true
+  const first = commands.find(isOnList)
+  return commands.filter((argv) => !isOnList(argv) || (argv[1] === first?.[1] && argv[2]?.startsWith('l') !== true))
 }
 
 /** Everybody asks and hardly anybody works. */
@@ -142,12 +160,16 @@ class Workload {
     const n = this.#below(20)
     if (n < 2) return { do: 'watch', client, keys: this.#keys(1 + this.#below(2)) }
     if (n === 2) return { do: 'unwatch', client }
+    if (n === 3 && this.#profile.listKeys.length > 0) {
+      if (this.#oneIn(2)) return { do: 'disconnect', client }
+      return { do: 'unblock', client, withError: this.#oneIn(2) }
+    }
     if (n < 8) {
       const commands = Array.from({ length: this.#below(6) }, () => this.#command(true))
-      return { do: 'exec', client, commands }
+      return { do: 'exec', client, commands: this.#profile.hasFlows ? withOneList(commands) : commands }
     }
     const argv = this.#command(false)
-    return this.#oneIn(20) && argv[0] !== 'scan'
+    return this.#oneIn(20) && argv[0] !== 'scan' && argv[0]?.startsWith('b') === false
       ? { do: 'issue', client, argv, silent: true }
       : { do: 'issue', client, argv }
   }
@@ -180,6 +202,7 @@ class Workload {
   #command(inTransaction: boolean): readonly string[] {
     const { hasExpiry, hasWholeKeyspace } = this.#profile
     const n = this.#below(inTransaction ? 12 : 11)
+    if (this.#profile.listKeys.length > 0 && this.#oneIn(2)) return this.#onLists(inTransaction)
     if (n < 3) return this.#dependent()
     if (n < 5) return this.#overShards()
     if (n === 5 && hasExpiry) return this.#expiry()
@@ -187,6 +210,44 @@ class Workload {
     if (n === 10 && this.#oneIn(3)) return this.#onMain()
     if (n === 11) return this.#onMain()
     return this.#onOneKey()
+  }
+
+  #onLists(inTransaction: boolean): readonly string[] {
+    const { listKeys, hasFlows } = this.#profile
+    const [key, other] = [this.#pick(listKeys), this.#pick(listKeys)]
+    const side = (): string => this.#pick(['LEFT', 'RIGHT'])
+    const timeout = this.#oneIn(2) ? '0' : String((1 + this.#below(400)) / 1000)
+    switch (this.#below(hasFlows ? 14 : 12)) {
+      case 0:
+      case 1:
+      case 2:
+        return ['rpush', key, ...Array.from({ length: 1 + this.#below(3) }, () => this.#value())]
+      case 3:
+        return ['lpush', key, this.#value()]
+      case 4:
+        return [this.#pick(['lpop', 'rpop']), key]
+      case 5:
+        return inTransaction && hasFlows ? ['lrange', key, '0', '-1'] : ['lmove', key, other, side(), side()]
+      case 6:
+        return this.#oneIn(4) ? ['set', key, 'x'] : ['lrange', key, '0', '-1']
+      case 7:
+        return this.#pick([
+          ['del', key, other],
+          ['rename', key, other],
+          ['copy', key, other],
+          ['pexpire', key, '10'],
+        ])
+      case 8:
+      case 9:
+        return [this.#pick(['blpop', 'brpop']), key, timeout]
+      case 10:
+      case 11: {
+        const keys = Array.from({ length: 1 + this.#below(3) }, () => this.#pick(listKeys))
+        return ['blpop', ...keys, timeout]
+      }
+      default:
+        return ['blmove', key, other, side(), side(), timeout]
+    }
   }
 
   #onMain(): readonly string[] {
@@ -298,6 +359,8 @@ class Workload {
         return [this.#oneIn(4) ? 'flushall' : 'flushdb']
       case 4:
       case 5:
+        // It makes many lists ready at once, see hasFlows.
+        if (this.#profile.listKeys.length > 0 && this.#profile.hasFlows) return ['dbsize']
         return ['swapdb', this.#database(), this.#database()]
       default:
         return ['scan', inTransaction ? '0' : 'next', 'COUNT', String(1 + this.#below(3))]

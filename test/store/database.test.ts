@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Database } from '../../src/store/database.js'
+import { ELEMENTS_ROOT_BYTES, Elements, rootWordOf } from '../../src/store/elements.js'
 import type { Keyspace } from '../../src/store/keyspace.js'
-import { KEEP_TTL, NO_EXPIRY, ValueType } from '../../src/store/value-type.js'
+import { Encoding, KEEP_TTL, NO_EXPIRY, ValueType } from '../../src/store/value-type.js'
 import { keyTextOf, makeKeyspace, rangeOf, START_MS, valueTextOf } from './keyspaces.js'
 
 /** What a database should hold, kept in the plainest way. */
@@ -432,26 +433,53 @@ describe('databases', () => {
     expect(() => db.create(key, 0, 1, ValueType.set, 0, 0, NO_EXPIRY)).toThrow('a key was created that exists')
   })
 
-  test('what a collection holds is given back when its value goes, however it goes', () => {
-    const keyspace = makeKeyspace()
-    const released: string[] = []
-    keyspace.setReleaser(ValueType.list, (at) => released.push(keyTextOf(at)))
-    const db = keyspace.database(0)
-    const names = ['removed', 'expired', 'overwritten', 'cleared']
-    for (const name of names) {
-      const key = Buffer.from(name)
-      db.create(key, 0, key.length, ValueType.list, 0, 8, name === 'expired' ? START_MS + 1 : NO_EXPIRY)
-    }
-    keyspace.database(1).create(Buffer.from('other'), 0, 5, ValueType.list, 0, 8, NO_EXPIRY)
-    const removed = Buffer.from('removed')
-    if (db.findForWrite(removed, 0, removed.length)) db.remove()
-    keyspace.nowMs = START_MS + 2
-    db.peek(Buffer.from('expired'), 0, 7)
-    const overwritten = Buffer.from('overwritten')
-    db.setString(overwritten, 0, overwritten.length, overwritten, 0, 3, 0, NO_EXPIRY)
-    db.clear()
-    expect(released).toEqual(names)
-  })
+  test.each([100, 10_000])(
+    'what a collection of %i elements holds is given back when its value goes, however it goes',
+    (size) => {
+      const keyspace = makeKeyspace()
+      const db = keyspace.database(0)
+      const elements = new Elements(keyspace)
+      const make = (at: Database, name: string, expireAtMs: number): void => {
+        const key = Buffer.from(name)
+        at.create(key, 0, key.length, ValueType.set, Encoding.hashtable, ELEMENTS_ROOT_BYTES, expireAtMs)
+        elements.open(at.words, rootWordOf(at.valueOffset))
+        for (let i = 0; i < size; i++) {
+          const member = Buffer.from(`member:${i}`)
+          elements.find(member, 0, member.length)
+          elements.addSought(member, 0, member.length, 0)
+        }
+        elements.close()
+      }
+      for (const at of [db, keyspace.database(1)]) make(at, 'first', NO_EXPIRY)
+      if (db.findForWrite(Buffer.from('first'), 0, 5)) db.remove()
+      while (keyspace.rehash(1000, () => 0));
+      const before = keyspace.arena.usedBytes
+      make(db, 'removed', NO_EXPIRY)
+      make(db, 'unlinked', NO_EXPIRY)
+      make(db, 'expired', START_MS + 1)
+      make(db, 'overwritten', NO_EXPIRY)
+      make(db, 'cleared', NO_EXPIRY)
+      expect(keyspace.arena.usedBytes).toBeGreaterThan(before + 5 * size * 24)
+      if (db.findForWrite(Buffer.from('removed'), 0, 7)) db.remove()
+      if (db.findForWrite(Buffer.from('unlinked'), 0, 8)) db.removeLazily()
+      keyspace.nowMs = START_MS + 2
+      expect(db.peek(Buffer.from('expired'), 0, 7)).toBe(false)
+      const overwritten = Buffer.from('overwritten')
+      db.setString(overwritten, 0, overwritten.length, overwritten, 0, 3, 0, NO_EXPIRY)
+      db.clear()
+      expect(keyspace.condemned.count).toBe(size > 4096 ? 5 : 1)
+      let us = 0
+      const clock = (): number => us++
+      while (keyspace.condemned.step(2, clock));
+      while (keyspace.rehash(1000, clock));
+      const emptied = keyspace.arena.usedBytes
+      make(db, 'again', NO_EXPIRY)
+      if (db.findForWrite(Buffer.from('again'), 0, 5)) db.remove()
+      while (keyspace.condemned.step(2, clock));
+      expect(emptied).toBeLessThanOrEqual(before)
+      expect(keyspace.arena.usedBytes).toBeLessThanOrEqual(before)
+    },
+  )
 
   test('without memory a change fails and no key has changed', () => {
     // Fill with records of different sizes until nothing goes, then try every kind of growth on each key.

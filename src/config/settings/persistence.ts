@@ -35,7 +35,7 @@ export const persistenceSettings: SettingArea = {
   settings: [
     setting('save', savePoints, ['3600', '1', '300', '100', '60', '10000'], 'When to write a snapshot: after so many seconds with so many changes.'),
     setting('dbfilename', string({ check: checkSnapshotName, description: 'file name' }), 'dump.rdb', 'The snapshot, in `dir`.', { guarded: true }),
-    setting('rdbcompression', yesNo, true, 'Compress texts in snapshots.'),
+    setting('rdbcompression', yesNo, true, 'Compress texts in snapshots.', { effect: 'active' }),
     setting('rdbchecksum', yesNo, true, 'Write and check the checksum of snapshots.', fixed),
     setting('sanitize-dump-payload', oneOf(['no', 'yes', 'clients']), 'no', 'Check the inside of values from snapshots and RESTORE.'),
     setting('stop-writes-on-bgsave-error', yesNo, true, 'Refuse writes after a snapshot failed.'),

@@ -5,7 +5,7 @@
  * how Redis would hold it, which clients can see, and which command made it.
  */
 import { isCanonicalInt64 } from '../base/integer.js'
-import { Encoding } from '../store/value-type.js'
+import { Encoding } from './value-type.js'
 
 /** Redis keeps values of up to this length in one allocation with their header, and calls that "embstr". */
 const EMBSTR_BYTES_MAX = 44

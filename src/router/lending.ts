@@ -1,0 +1,72 @@
+/**
+ * Runs a command on one shard, to which the records of its other keys are lent. Main thread.
+ *
+ * All keys are locked. First the foreign records are exported. Then, on the home shard: they are imported, the command runs as
+ * it is, they are exported again and removed. At last each owner is given what has changed. Nobody sees the lent records: their
+ * keys are locked at their owners, and whatever looks at a shard as a whole waits for its locks.
+ *
+ * A record that is afterwards what it was before is not given back, so a write that changed nothing of a foreign key breaks
+ * no WATCH on it; on one shard it does.
+ */
+import { shardExport, shardImport, shardRemove } from '../commands/internal.js'
+import { bulkBody } from '../resp/reply-reader.js'
+import type { Answer, CommandRequest } from './request.js'
+import type { RequestKey } from './request-keys.js'
+import type { Router } from './router.js'
+
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * @param owner of the locks on all keys
+ * @param home the shard that runs the command
+ * @param foreign keys of other shards
+ */
+export function lend(
+  router: Router,
+  owner: number,
+  home: number,
+  foreign: readonly RequestKey[],
+  request: CommandRequest,
+  answer: Answer,
+): void {
+  if (foreign.length === 0) {
+    router.ask(home, request, answer, owner)
+    return
+  }
+  const exported = router.gather(foreign.length, (before) => {
+    const lent = foreign.filter((_, i) => bulkBody(before[i] as Uint8Array, 0) !== undefined).length
+    const returned = router.gather(lent + 1 + foreign.length * 2, (parts) => {
+      const reply = parts[lent] as Uint8Array
+      const changed: { key: Uint8Array; database: number; image: Uint8Array | undefined }[] = []
+      foreign.forEach(({ key, database }, i) => {
+        const after = parts[lent + 1 + i * 2] as Uint8Array
+        if (!Buffer.from(after).equals(before[i] as Uint8Array))
+          changed.push({ key, database, image: bulkBody(after, 0) })
+      })
+      if (changed.length === 0) {
+        answer(reply)
+        return
+      }
+      const applied = router.gather(changed.length, () => answer(reply))
+      changed.forEach(({ key, database, image }, i) => {
+        const shard = router.shardOf(key, 0, key.length)
+        if (image === undefined) router.send(shard, applied, i, shardRemove, database, 0, [NO_BYTES, key], owner)
+        else router.send(shard, applied, i, shardImport, database, 0, [NO_BYTES, key, image], owner)
+      })
+    })
+    let part = 0
+    foreign.forEach(({ key, database }, i) => {
+      const image = bulkBody(before[i] as Uint8Array, 0)
+      if (image !== undefined)
+        router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
+    })
+    router.send(home, returned, part++, request.spec, request.database, request.flags, request.argv, owner)
+    for (const { key, database } of foreign) {
+      router.send(home, returned, part++, shardExport, database, 0, [NO_BYTES, key], owner)
+      router.send(home, returned, part++, shardRemove, database, 0, [NO_BYTES, key], owner)
+    }
+  })
+  foreign.forEach(({ key, database }, i) => {
+    router.send(router.shardOf(key, 0, key.length), exported, i, shardExport, database, 0, [NO_BYTES, key], owner)
+  })
+}

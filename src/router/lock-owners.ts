@@ -1,0 +1,70 @@
+/**
+ * Lock owners: who holds keys over several hops, and on which shards. The locks themselves are the shards' (see
+ * shard/lock-table.ts). Main thread.
+ */
+import { FrameKind, RequestFlag } from '../ring/frames.js'
+
+const NO_BYTES = new Uint8Array(0)
+const LOCK_OWNERS_MAX = 0x00ffffff
+
+export interface Lock {
+  readonly owner: number
+  readonly shards: readonly number[]
+}
+
+/** Writes a frame that is no command. */
+type SendControl = (shard: number, kind: number, flags: number, owner: number, argv: readonly Uint8Array[]) => void
+
+export class LockOwners {
+  readonly #send: SendControl
+  readonly #shardOf: (key: Uint8Array) => number
+  #last = 0
+  /** How many lock owners each shard has been told of that have not been told to unlock. */
+  readonly #countOfShard: Int32Array
+
+  constructor(shardCount: number, shardOf: (key: Uint8Array) => number, send: SendControl) {
+    this.#send = send
+    this.#shardOf = shardOf
+    this.#countOfShard = new Int32Array(shardCount)
+  }
+
+  /** See `Router.lock`. */
+  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
+    this.#last = (this.#last % LOCK_OWNERS_MAX) + 1
+    const owner = this.#last
+    if (keys === 'all') {
+      const shards = [...this.#countOfShard.keys()]
+      for (const shard of shards) this.#lockOn(shard, owner, RequestFlag.lockAll, [NO_BYTES])
+      return { owner, shards }
+    }
+    const byShard = new Map<number, Uint8Array[]>()
+    for (const key of keys) {
+      const shard = this.#shardOf(key)
+      const names = byShard.get(shard)
+      if (names === undefined) byShard.set(shard, [NO_BYTES, key])
+      else names.push(key)
+    }
+    for (const [shard, names] of byShard) {
+      if (also !== undefined) names.push(also)
+      this.#lockOn(shard, owner, 0, names)
+    }
+    return { owner, shards: [...byShard.keys()] }
+  }
+
+  #lockOn(shard: number, owner: number, flags: number, argv: readonly Uint8Array[]): void {
+    this.#countOfShard[shard]!++
+    this.#send(shard, FrameKind.lock, flags, owner, argv)
+  }
+
+  /** See `Router.isLocked`. */
+  isLocked(shard: number): boolean {
+    return this.#countOfShard[shard] !== 0
+  }
+
+  unlock(owner: number, shards: readonly number[]): void {
+    for (const shard of shards) {
+      this.#countOfShard[shard]!--
+      this.#send(shard, FrameKind.unlock, 0, owner, [NO_BYTES])
+    }
+  }
+}

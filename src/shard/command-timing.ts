@@ -1,0 +1,83 @@
+/**
+ * What commands take on a shard: their statistics, and which of them were slow.
+ *
+ * Runs in a shard worker. Reading the clock costs as much as a GET, so commands of constant time are timed in runs of the
+ * same command: their sums are exact, their distribution that of the runs' averages. All others, and with thresholds low
+ * enough to ask for it every command, are runs of one.
+ */
+import { CommandStatistics } from '../commands/command-statistics.js'
+import type { CommandSpec } from '../commands/spec.js'
+import { specs } from '../commands/table.js'
+import type { ObservedThresholds } from './shard-settings.js'
+
+/** A slow log threshold below this is about single commands of constant time. */
+const TIMED_EACH_BELOW_US = 1000
+
+const timedAlone = Uint8Array.from(specs, (spec) => (isConstantTime(spec) ? 0 : 1))
+
+export class CommandTiming {
+  readonly statistics = new CommandStatistics()
+  readonly thresholds: ObservedThresholds = { slowlogUs: 10_000, latencyMonitorMs: 0 }
+  readonly #monotonicUs: () => number
+  #runId = -1
+  #runCalls = 0
+  #runStartedUs = 0
+  #timesEach = false
+
+  constructor(monotonicUs: () => number) {
+    this.#monotonicUs = monotonicUs
+  }
+
+  /** The thresholds may have changed. */
+  refresh(): void {
+    const { slowlogUs, latencyMonitorMs } = this.thresholds
+    this.#timesEach = latencyMonitorMs > 0 || (slowlogUs >= 0 && slowlogUs < TIMED_EACH_BELOW_US)
+  }
+
+  /** A command with this id is about to run. */
+  begin(id: number): void {
+    if (id === this.#runId) return
+    const nowUs = this.#monotonicUs()
+    if (this.#runId >= 0) this.statistics.recordRun(this.#runId, this.#runCalls, nowUs - this.#runStartedUs)
+    this.#runId = id
+    this.#runCalls = 0
+    this.#runStartedUs = nowUs
+  }
+
+  /** The command has run, and counts as a call. */
+  count(): void {
+    this.#runCalls++
+  }
+
+  /** Whether the command that has run must be timed by itself. */
+  isTimedAlone(id: number): boolean {
+    return timedAlone[id] !== 0 || this.#timesEach
+  }
+
+  /** Ends the run in hand, if there is one. @returns what it took in µs */
+  end(): number {
+    if (this.#runId < 0) return 0
+    const durationUs = this.#monotonicUs() - this.#runStartedUs
+    this.statistics.recordRun(this.#runId, this.#runCalls, durationUs)
+    this.#runId = -1
+    return durationUs
+  }
+
+  /** As `end`, but what it took is recorded by somebody else. */
+  leave(): number {
+    this.#runId = -1
+    return this.#monotonicUs() - this.#runStartedUs
+  }
+
+  isSlow(durationUs: number): boolean {
+    const { slowlogUs, latencyMonitorMs } = this.thresholds
+    return (
+      (slowlogUs >= 0 && durationUs >= slowlogUs) || (latencyMonitorMs > 0 && durationUs >= latencyMonitorMs * 1000)
+    )
+  }
+}
+
+/** Whether the command takes the same time however much data there is. */
+function isConstantTime(spec: CommandSpec): boolean {
+  return spec.complexity.startsWith('O(1)') || spec.flags.includes('fast')
+}

@@ -1,0 +1,56 @@
+/** What a shard reports of itself for INFO, and what CONFIG RESETSTAT sets back. Runs in a shard worker. */
+import { getHeapStatistics } from 'node:v8'
+import type { CommandStatistics } from '../commands/command-statistics.js'
+import type { ShardStatistics } from '../commands/server-services.js'
+import type { Keyspace } from '../store/keyspace.js'
+
+export function shardFigures(
+  shard: number,
+  keyspace: Keyspace,
+  statistics: CommandStatistics,
+  expireCycleUs: number,
+): ShardStatistics {
+  const { stats } = keyspace
+  const memory = keyspace.memory()
+  const heap = getHeapStatistics()
+  const databases = []
+  for (let index = 0; index < keyspace.databases; index++) {
+    const db = keyspace.database(index)
+    if (db.size > 0) {
+      databases.push({ index, keys: db.size, expires: db.expiresSize, averageTtlMs: db.averageTtlMs })
+    }
+  }
+  return {
+    shard,
+    databases,
+    hits: stats.hits,
+    misses: stats.misses,
+    expiredKeys: stats.expiredKeys,
+    expiredFields: stats.expiredFields,
+    expiredStalePercent: stats.expiredStalePercent,
+    expiredTimeCapReached: stats.expiredTimeCapReached,
+    expireCycleUs: Math.round(expireCycleUs),
+    evictedKeys: stats.evictedKeys,
+    lazyFreedValues: stats.lazyFreedValues,
+    condemnedValues: keyspace.condemned.count,
+    dirty: stats.dirty,
+    arenaBytes: memory.arenaBytes,
+    usedBytes: memory.usedBytes,
+    tableBytes: memory.tableBytes,
+    heapUsedBytes: heap.used_heap_size,
+    heapTotalBytes: heap.total_heap_size,
+    commands: statistics.snapshot(),
+    errors: { ...statistics.errors },
+  }
+}
+
+export function resetFigures({ stats }: Keyspace): void {
+  stats.hits = 0
+  stats.misses = 0
+  stats.expiredKeys = 0
+  stats.expiredFields = 0
+  stats.evictedKeys = 0
+  stats.lazyFreedValues = 0
+  stats.expiredTimeCapReached = 0
+  stats.expiredStalePercent = 0
+}

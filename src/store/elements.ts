@@ -1,0 +1,201 @@
+/**
+ * The elements of one large set, hash or sorted set: records in a table of their own, as keys are in a database.
+ *
+ * Owned by one shard's thread. One object serves many collections, one after the other: `open` stands on the collection
+ * whose root lies in the value of the key in hand, `close` writes the root back. In between it is a cursor over the
+ * elements: the element's name is the record's key, what belongs to it (a hash's value, a sorted set's score) its value.
+ *
+ *   root, in 32-bit words   | the table's state, 7 | the expiring elements' table's state, 7 | 2 unused |
+ *
+ * Invariants: between `open` and `close` the key's record does not move. Elements are in `expires` when they have a time
+ * to live; whether that is over is for the hash type to ask. Every change of the table is followed by `close` before
+ * anybody else opens the collection.
+ */
+import { type ArenaRef, NO_REF } from './arena-ref.js'
+import type { Keyspace } from './keyspace.js'
+import { headerWord } from './record.js'
+import { RecordStore } from './record-store.js'
+import { TABLE_STATE_WORDS } from './table.js'
+import { NO_EXPIRY } from './value-type.js'
+
+export const ELEMENTS_ROOT_WORDS = 16
+export const ELEMENTS_ROOT_BYTES = ELEMENTS_ROOT_WORDS * 4
+
+export class Elements extends RecordStore {
+  private readonly keyspace: Keyspace
+  private rootWords: Int32Array = new Int32Array(ELEMENTS_ROOT_WORDS)
+  private rootAt = 0
+  private soughtHash = 0
+
+  constructor(keyspace: Keyspace) {
+    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1, keyspace.requestView)
+    this.keyspace = keyspace
+  }
+
+  /** Stands on the collection whose root begins at this word. A root of zeros is an empty collection. */
+  open(words: Int32Array, at: number): void {
+    this.rootWords = words
+    this.rootAt = at
+    this.table.load(words, at)
+    this.expires.load(words, at + TABLE_STATE_WORDS)
+  }
+
+  /** Writes the root back: after every change of which elements there are or where they lie. */
+  close(): void {
+    this.table.save(this.rootWords, this.rootAt)
+    this.expires.save(this.rootWords, this.rootAt + TABLE_STATE_WORDS)
+  }
+
+  get size(): number {
+    return this.table.size
+  }
+
+  /** How many elements have a time to live. */
+  get expiresSize(): number {
+    return this.expires.size
+  }
+
+  /** What the tables hold of the arena, without the elements. */
+  get tableBytes(): number {
+    return this.table.bytes + this.expires.bytes
+  }
+
+  /** The block of the element in hand; it is another one when the element's value has changed its length. */
+  get reference(): ArenaRef {
+    return this.ref
+  }
+
+  /** What the arena holds for the element in hand, without its share of the tables. */
+  get blockBytes(): number {
+    return this.arena.usableSize(this.ref)
+  }
+
+  /** Moves the cursor to the element with this name. @returns false when there is none; `addSought` then adds it */
+  find(buffer: Uint8Array, offset: number, length: number): boolean {
+    this.soughtHash = this.hash(buffer, offset, length)
+    const ref = this.findRecord(this.soughtHash, buffer, offset, length)
+    if (ref === NO_REF) return false
+    this.load(ref)
+    return true
+  }
+
+  /**
+   * Adds the element that `find` has just not found, with the same name, and stands on it. Its value's bytes are undefined.
+   * @throws ArenaFullError before anything was changed
+   */
+  addSought(buffer: Uint8Array, offset: number, length: number, valueLength: number): void {
+    this.add(this.soughtHash, buffer, offset, length, headerWord(0, 0, 0), valueLength, NO_EXPIRY)
+  }
+
+  /**
+   * Gives the element in hand another value; it may move. Its time to live stays.
+   * @throws ArenaFullError before anything was changed
+   */
+  setValue(value: Uint8Array, offset: number, length: number): void {
+    this.replaceString(this.cursorHash(), headerWord(0, 0, 0), value, offset, length, this.expireAtMs())
+  }
+
+  /**
+   * Gives the element in hand a time after which it is gone, or with `NO_EXPIRY` takes it away; it may move.
+   * @throws ArenaFullError before anything was changed
+   */
+  setExpiry(expireAtMs: number): void {
+    if (expireAtMs !== NO_EXPIRY) this.putExpiry(expireAtMs)
+    else if (this.expireAtMs() !== NO_EXPIRY) this.dropExpiry()
+  }
+
+  /** Removes the element in hand. */
+  remove(): void {
+    this.unlink()
+  }
+
+  /** Moves the cursor to the element in this block, which must be one of the collection's. `remove` may not follow. */
+  standOn(ref: ArenaRef): void {
+    this.load(ref)
+  }
+
+  /** Moves the cursor to a uniformly chosen element. @returns false when there is none */
+  random(): boolean {
+    const ref = this.table.selectRandom(this.keyspace.prng)
+    if (ref === NO_REF) return false
+    this.load(ref)
+    return true
+  }
+
+  /** Calls `visit` for every element until it returns false. It must not add or remove any. */
+  visitAll(visit: (elements: Elements) => boolean): void {
+    for (let bucket = 0; bucket < this.table.buckets; bucket++) if (!this.visitBucket(bucket, visit)) return
+  }
+
+  /** How many buckets `visitBucket` can be called for: a walk that is interrupted goes on at the next. */
+  get buckets(): number {
+    return this.table.buckets
+  }
+
+  /** Calls `visit` for every element of a bucket until it returns false. @returns false when it did */
+  visitBucket(bucket: number, visit: (elements: Elements) => boolean): boolean {
+    const count = this.table.openChain(bucket)
+    for (let i = 0; i < count; i++) {
+      this.load(this.table.select(i))
+      if (!visit(this)) return false
+    }
+    return true
+  }
+
+  /**
+   * One step of a scan, as `Database.scan`: `visit` may remove the element in hand.
+   * @returns the cursor of the next step, 0 when the scan is complete
+   */
+  scan(cursor: number, visit: (elements: Elements) => void): number {
+    const { table } = this
+    if (table.size === 0) return 0
+    table.pauseResizing()
+    try {
+      this.scanChain(table.scanBucket(cursor), visit)
+      const partner = table.scanPartner(cursor)
+      if (partner >= 0) this.scanChain(partner, visit)
+    } finally {
+      table.resumeResizing()
+    }
+    return table.nextCursor(cursor)
+  }
+
+  /**
+   * Removes elements, about so many and at least one bucket's, for a collection that is being given up.
+   * @returns true when nothing is left: the tables' memory has gone back too
+   */
+  freeSome(elementsMax: number): boolean {
+    const { table } = this
+    if (this.expires.size > 0 || this.expires.buckets > 0) this.expires.clear()
+    let freed = 0
+    while (table.buckets > 0 && freed < elementsMax) freed += this.freeLastBucket()
+    if (table.buckets > 0) return false
+    table.clear()
+    return true
+  }
+
+  /** An element's value is bytes: it holds nothing of the arena beside its record. */
+  protected releaseValue(): boolean {
+    return false
+  }
+
+  private freeLastBucket(): number {
+    const { table } = this
+    const count = table.openChain(table.buckets - 1)
+    for (let i = 0; i < count; i++) this.arena.free(table.select(i))
+    table.dropLastBucket(count)
+    return count
+  }
+
+  private scanChain(bucket: number, visit: (elements: Elements) => void): void {
+    for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
+      this.load(this.table.select(i))
+      visit(this)
+    }
+  }
+}
+
+/** A root's first word, from which `open` reads: where the value of a record in hand begins. */
+export function rootWordOf(valueOffset: number): number {
+  return valueOffset >>> 2
+}

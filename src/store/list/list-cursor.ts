@@ -1,0 +1,178 @@
+/**
+ * A place in a list, whatever the list is kept as: moves from element to element and reads them.
+ *
+ * Owned by one shard's thread. `open` stands on the list of the key in hand, and `goTo` on one of its elements. Any edit of
+ * the list and any move of its record end that. The cursor is the reader of the listpack it stands in: the record's value,
+ * a node's, or a decompressed copy of one. Positions are those of that listpack; in a node of one plain element it is 0.
+ */
+import { assert } from '../../base/assert.js'
+import { copyBytes, equalBytes } from '../../base/bytes.js'
+import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
+import { LISTPACK_FIRST, Listpack } from '../listpack.js'
+import type { RecordCursor } from '../record-cursor.js'
+import { Encoding } from '../value-type.js'
+import type { Chain } from './chain.js'
+import { BYTES, COMPRESSED, ENTRIES, FORM, PLAIN, START } from './node.js'
+import { readCompressed } from './node-storage.js'
+
+export class ListCursor extends Listpack {
+  /** How many elements the list has. */
+  length = 0
+  /** The node in hand, `NO_REF` where the list is one record. */
+  node: ArenaRef = NO_REF
+  position = 0
+  /** Whether the node in hand holds one element as it is. */
+  isPlain = false
+
+  /** What `hold` has kept, `heldLength` bytes. */
+  held = new Uint8Array(256)
+  heldLength = 0
+
+  private isChain = false
+  /** Where compressed nodes are read. */
+  private decompressed = new Uint8Array(0)
+  /** What `seekFor` was told; encoded it is what was put. */
+  private soughtBytes: Uint8Array = this.held
+  private soughtOffset = 0
+  private soughtLength = 0
+
+  constructor(private readonly chain: Chain) {
+    super()
+  }
+
+  /** Stands on the list of the key in hand, at no element yet. */
+  open(record: RecordCursor): void {
+    this.node = NO_REF
+    this.isPlain = false
+    this.isChain = record.encoding === Encoding.quicklist
+    if (this.isChain) {
+      this.chain.open(record)
+      this.length = this.chain.elements
+    } else {
+      this.stand(record.bytes, record.valueOffset)
+      this.length = this.count
+    }
+  }
+
+  /** Goes to the element with this index, which must exist, from the nearer end of the list. */
+  goTo(index: number): void {
+    if (!this.isChain) {
+      this.position = this.seek(index)
+      return
+    }
+    const { chain, length } = this
+    const fromHead = index * 2 < length
+    let node = chain.end(fromHead)
+    let rest = fromHead ? index : length - 1 - index
+    let entries = chain.field(node, ENTRIES)
+    while (rest >= entries) {
+      rest -= entries
+      node = chain.inward(node, fromHead)
+      entries = chain.field(node, ENTRIES)
+    }
+    this.enter(node)
+    this.position = this.isPlain ? 0 : this.seek(fromHead ? rest : entries - 1 - rest)
+  }
+
+  /** Goes to the next element. @returns false at the last */
+  forward(): boolean {
+    if (!this.isPlain) {
+      const next = this.next(this.position)
+      if (!this.isEnd(next)) {
+        this.position = next
+        return true
+      }
+    }
+    if (!this.isChain) return false
+    const node = this.chain.next(this.node)
+    if (node === NO_REF) return false
+    this.enter(node)
+    this.position = this.isPlain ? 0 : LISTPACK_FIRST
+    return true
+  }
+
+  /** Goes to the element before this one. @returns false at the first */
+  backward(): boolean {
+    if (!this.isPlain && this.position !== LISTPACK_FIRST) {
+      this.position = this.previous(this.position)
+      return true
+    }
+    if (!this.isChain) return false
+    const node = this.chain.previous(this.node)
+    if (node === NO_REF) return false
+    this.enter(node)
+    this.position = this.isPlain ? 0 : this.previous(this.end)
+    return true
+  }
+
+  /** Reads the element in hand into `valueBytes`, `valueOffset` and `valueLength`. */
+  readElement(): void {
+    if (!this.isPlain) {
+      this.read(this.position)
+      return
+    }
+    this.isInteger = false
+    this.number = Number.NaN
+    this.valueBytes = this.bytes
+    this.valueOffset = this.base
+    this.valueLength = this.chain.field(this.node, BYTES)
+  }
+
+  /** Reads the element in hand and keeps a copy of it, which edits do not touch. */
+  hold(): void {
+    this.readElement()
+    const { valueLength } = this
+    if (valueLength > this.held.length) this.held = new Uint8Array(valueLength * 2)
+    copyBytes(this.valueBytes, this.valueOffset, this.held, 0, valueLength)
+    this.heldLength = valueLength
+  }
+
+  /** Says what `isSought` compares with. It must stay where it is as long. */
+  seekFor(buffer: Uint8Array, offset: number, length: number): void {
+    this.soughtBytes = buffer
+    this.soughtOffset = offset
+    this.soughtLength = length
+    this.clearPut()
+    this.put(buffer, offset, length)
+  }
+
+  /** Whether the element in hand is the one sought. */
+  isSought(): boolean {
+    if (!this.isPlain) return this.isPut(this.position)
+    const { soughtBytes, soughtOffset, soughtLength } = this
+    if (this.chain.field(this.node, BYTES) !== soughtLength) return false
+    return equalBytes(this.bytes, this.base, soughtBytes, soughtOffset, soughtLength)
+  }
+
+  /** Whether the node in hand has the element sought. */
+  hasSought(): boolean {
+    return this.isPlain ? this.isSought() : this.find(LISTPACK_FIRST, 1) >= 0
+  }
+
+  /** Puts what is sought into another listpack's reach. */
+  putSoughtInto(pack: Listpack): void {
+    pack.clearPut()
+    pack.put(this.soughtBytes, this.soughtOffset, this.soughtLength)
+  }
+
+  /** Stands on a node, at no element yet. */
+  enter(node: ArenaRef): void {
+    const { chain } = this
+    const form = chain.field(node, FORM)
+    this.node = node
+    this.isPlain = (form & PLAIN) !== 0
+    this.position = 0
+    if ((form & COMPRESSED) === 0) {
+      this.stand(chain.arena.chunkBytes[chunkOf(node)]!, byteIndexOf(node) + chain.field(node, START))
+      return
+    }
+    const contentBytes = chain.field(node, BYTES)
+    if (contentBytes > this.decompressed.length) this.decompressed = new Uint8Array(contentBytes * 2)
+    readCompressed(chain, node, this.decompressed, 0)
+    this.stand(this.decompressed, 0)
+  }
+
+  protected splice(): void {
+    assert(false, 'a list is not edited through a cursor')
+  }
+}

@@ -1,0 +1,418 @@
+/**
+ * The lists of one shard. A small list is one listpack, the value of its record; a large one is a chain of nodes, see
+ * chain.ts. Both are Redis's `quicklist`.
+ *
+ * Owned by one shard's thread; one instance serves all lists of a keyspace. In every call the cursor of `db` stands on a
+ * list, and when it returns it still does, at the record's new place, unless the list has become empty: then its key is gone.
+ * Values that are passed in must not lie in the list itself, but for `ListCursor.held`.
+ *
+ * Invariants: no list is empty, but between `create` and the first `push`. A value within the limits (list-limits.ts) is
+ * packed when it is made; what was made under other limits stays as it is until it is changed.
+ */
+import type { ByteSink, ByteSource } from '../../base/byte-sink.js'
+import { copyBytes } from '../../base/bytes.js'
+import { mixDigest } from '../../base/data-digest.js'
+import { ArenaFullError } from '../arena.js'
+import { byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
+import type { CollectionLimits } from '../collection-limits.js'
+import type { Database } from '../database.js'
+import type { Keyspace } from '../keyspace.js'
+import { LISTPACK_EMPTY_BYTES, LISTPACK_FIRST } from '../listpack.js'
+import { RecordListpack } from '../record-listpack.js'
+import type { ValueKind } from '../value-kind.js'
+import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
+import { Chain, ROOT_BYTES } from './chain.js'
+import { ChainEditor } from './chain-editor.js'
+import { ListCursor } from './list-cursor.js'
+import { ListImages } from './list-images.js'
+import { fitsPacked, fitsPackedWell, packedBytesMax } from './list-limits.js'
+import { BYTES, ENTRIES, FORM, START } from './node.js'
+import { NodePack } from './node-pack.js'
+import { NodeStorage } from './node-storage.js'
+
+export class Lists implements ValueKind {
+  /** For whoever reads a list; edits of the list end what it stands on. */
+  readonly cursor: ListCursor
+
+  private readonly limits: CollectionLimits
+  private readonly record = new RecordListpack()
+  private readonly chain: Chain
+  private readonly editor: ChainEditor
+  private readonly images: ListImages
+
+  constructor(keyspace: Keyspace) {
+    const { arena, limits } = keyspace
+    this.limits = limits
+    this.chain = new Chain(arena)
+    this.cursor = new ListCursor(new Chain(arena))
+    const pack = new NodePack(this.chain, limits)
+    this.editor = new ChainEditor(this.chain, pack, new NodeStorage(this.chain, limits), limits)
+    this.images = new ListImages(this.chain, this.record)
+  }
+
+  /** How many elements the list has. */
+  length(db: Database): number {
+    if (db.encoding === Encoding.listpack) {
+      this.record.open(db)
+      return this.record.count
+    }
+    this.chain.open(db)
+    return this.chain.elements
+  }
+
+  /**
+   * Makes a key that does not exist, with a list of one element.
+   * @throws ArenaFullError with no key made
+   */
+  createWith(
+    db: Database,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    const { record } = this
+    if (this.encode(buffer, offset, length)) {
+      const bytes = LISTPACK_EMPTY_BYTES + record.putBytes
+      db.create(key, keyOffset, keyLength, ValueType.list, Encoding.listpack, bytes, NO_EXPIRY)
+      record.open(db)
+      record.writePut()
+      return
+    }
+    this.createEmpty(db, key, keyOffset, keyLength, Encoding.quicklist, NO_EXPIRY)
+    this.chain.open(db)
+    try {
+      this.editor.push(false, buffer, offset, length)
+    } catch (error) {
+      db.remove()
+      throw error
+    }
+  }
+
+  /**
+   * Makes a key that does not exist, with an empty list: for whoever adds many elements next, or removes the key if that
+   * fails.
+   * @throws ArenaFullError
+   */
+  create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number, expireAtMs = NO_EXPIRY): void {
+    db.create(key, keyOffset, keyLength, ValueType.list, Encoding.listpack, LISTPACK_EMPTY_BYTES, expireAtMs)
+    this.record.open(db)
+    this.record.writeEmpty()
+  }
+
+  /**
+   * Adds an element at one end. Not counted as a modification: a command may add many.
+   * @throws ArenaFullError with the list as it was
+   */
+  push(db: Database, atHead: boolean, buffer: Uint8Array, offset: number, length: number): void {
+    if (db.encoding === Encoding.listpack) {
+      const { record } = this
+      record.open(db)
+      if (this.encode(buffer, offset, length) && this.fitsRecord(record.bytesWithPut, record.count + 1)) {
+        record.insertPut(atHead ? LISTPACK_FIRST : record.end)
+        return
+      }
+      this.images.moveToNode(db)
+    }
+    this.chain.open(db)
+    this.editor.push(atHead, buffer, offset, length)
+  }
+
+  /** Removes up to so many elements from one end. One modification. */
+  pop(db: Database, fromHead: boolean, count: number): void {
+    if (count >= this.length(db)) {
+      db.remove()
+      return
+    }
+    this.removeFromEnd(db, fromHead, count)
+    db.modified()
+  }
+
+  /** Removes everything but `count` elements from the index on, which must exist; 0 for nothing left. One modification. */
+  trim(db: Database, index: number, count: number): void {
+    if (count === 0) {
+      db.remove()
+      return
+    }
+    const behind = this.length(db) - index - count
+    if (index > 0) this.removeFromEnd(db, true, index)
+    if (behind > 0) this.removeFromEnd(db, false, behind)
+    db.modified()
+  }
+
+  /**
+   * Inserts an element before or behind the one that the cursor stands on. One modification.
+   * @throws ArenaFullError with the list as it was
+   */
+  insert(db: Database, isBehind: boolean, buffer: Uint8Array, offset: number, length: number): void {
+    const { record, cursor } = this
+    let { node, position } = cursor
+    if (isBehind) position = cursor.isPlain ? 1 : cursor.next(position)
+    if (db.encoding === Encoding.listpack) {
+      record.open(db)
+      if (this.encode(buffer, offset, length) && this.fitsRecord(record.bytesWithPut, record.count + 1)) {
+        record.insertPut(position)
+        db.modified()
+        return
+      }
+      // The listpack is the same in a node, and so are the positions in it.
+      this.images.moveToNode(db)
+      node = this.chain.head
+    }
+    this.chain.open(db)
+    this.editor.insert(node, position, buffer, offset, length)
+    db.modified()
+  }
+
+  /**
+   * Gives the element that the cursor stands on another value. One modification.
+   * @throws ArenaFullError with the list as it was
+   */
+  set(db: Database, buffer: Uint8Array, offset: number, length: number): void {
+    const { record, cursor } = this
+    let { node } = cursor
+    const { position } = cursor
+    if (db.encoding === Encoding.listpack) {
+      record.open(db)
+      const behind = record.next(position)
+      const isPackable = this.encode(buffer, offset, length)
+      if (isPackable && this.fitsRecord(record.bytesWithPut - (behind - position), record.count)) {
+        record.replaceWithPut(position, behind, 1)
+        db.modified()
+        return
+      }
+      this.images.moveToNode(db)
+      node = this.chain.head
+    }
+    this.chain.open(db)
+    this.editor.set(node, position, buffer, offset, length)
+    db.modified()
+  }
+
+  /**
+   * Removes elements equal to a value, at most so many, from one end on. One modification if there were any.
+   * @returns how many were removed
+   */
+  removeEqual(
+    db: Database,
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    countMax: number,
+    fromHead: boolean,
+  ): number {
+    const { cursor, chain } = this
+    cursor.open(db)
+    cursor.seekFor(buffer, offset, length)
+    let removed: number
+    if (db.encoding === Encoding.listpack) {
+      removed = this.removeFromRecord(db, countMax, fromHead)
+      if (removed === 0) return 0
+      this.record.open(db)
+      if (this.record.count === 0) {
+        db.remove()
+        return removed
+      }
+    } else {
+      chain.open(db)
+      removed = this.editor.removeSought(cursor, countMax, fromHead)
+      if (removed === 0) return 0
+      if (chain.elements === 0) {
+        db.remove()
+        return removed
+      }
+      this.toRecordIfSmall(db)
+    }
+    db.modified()
+    return removed
+  }
+
+  /**
+   * Adds all elements of a listpack that has been checked at the list's end. Not counted as a modification.
+   * @throws ArenaFullError with the list as it was or longer
+   */
+  appendListpack(db: Database, buffer: Uint8Array, offset: number, bytes: number): void {
+    const { cursor, chain, limits } = this
+    cursor.stand(buffer, offset)
+    const entries = cursor.count
+    const isWhole = fitsPacked(limits, bytes, entries) && entries > 0
+    if (isWhole && (db.encoding === Encoding.quicklist || !this.fitsBehind(db, bytes, entries))) {
+      if (db.encoding === Encoding.listpack) this.images.moveToNode(db)
+      chain.open(db)
+      this.editor.appendListpack(buffer, offset, bytes, entries)
+      return
+    }
+    for (let at = LISTPACK_FIRST; !cursor.isEnd(at); at = cursor.next(at)) {
+      cursor.read(at)
+      this.push(db, false, cursor.valueBytes, cursor.valueOffset, cursor.valueLength)
+    }
+  }
+
+  /**
+   * The pieces of the list in their order: `visit` gets whether a piece is one element as it is, else it is a listpack; and
+   * where its bytes lie, until the next piece.
+   */
+  visitPieces(
+    db: Database,
+    visit: (isPlain: boolean, bytes: Uint8Array, offset: number, length: number) => void,
+  ): void {
+    if (db.encoding === Encoding.listpack) {
+      visit(false, db.bytes, db.valueOffset, db.valueLength)
+      return
+    }
+    const { cursor, chain } = this
+    cursor.open(db)
+    chain.open(db)
+    for (let node = chain.head; node !== NO_REF; node = chain.next(node)) {
+      cursor.enter(node)
+      visit(cursor.isPlain, cursor.bytes, cursor.base, chain.field(node, BYTES))
+    }
+  }
+
+  /** How many pieces `visitPieces` visits. */
+  pieceCount(db: Database): number {
+    if (db.encoding === Encoding.listpack) return 1
+    this.chain.open(db)
+    return this.chain.nodes
+  }
+
+  elementCount(db: Database): number {
+    return this.length(db)
+  }
+
+  encodingName(_db: Database): string {
+    return 'quicklist'
+  }
+
+  memoryUsage(db: Database, samples: number): number {
+    this.chain.open(db)
+    return this.images.memoryUsage(samples)
+  }
+
+  /** A node counts as one element: it is one block to give back, whatever is in it. */
+  freeSome(db: Database, elementsMax: number): boolean {
+    const { chain } = this
+    chain.open(db)
+    for (let freed = 0; chain.nodes > 0; freed++) {
+      if (freed >= elementsMax) return false
+      chain.remove(chain.head)
+    }
+    return true
+  }
+
+  addToDigest(db: Database, digest: Uint8Array): void {
+    const { cursor } = this
+    cursor.open(db)
+    cursor.goTo(0)
+    do {
+      cursor.readElement()
+      const { valueBytes, valueOffset, valueLength } = cursor
+      mixDigest(digest, valueBytes.subarray(valueOffset, valueOffset + valueLength))
+    } while (cursor.forward())
+  }
+
+  writeSome(db: Database, sink: ByteSink, position: number, elementsMax: number): number {
+    this.chain.open(db)
+    return this.images.write(sink, position, elementsMax)
+  }
+
+  createEmpty(
+    db: Database,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    encoding: number,
+    expireAtMs: number,
+  ): void {
+    db.create(key, keyOffset, keyLength, ValueType.list, encoding, ROOT_BYTES, expireAtMs)
+  }
+
+  readSome(db: Database, source: ByteSource, elementsMax: number): void {
+    this.chain.open(db)
+    this.images.read(source, elementsMax)
+  }
+
+  /** Encodes an element for the record's listpack. @returns false when it is too long for one */
+  private encode(buffer: Uint8Array, offset: number, length: number): boolean {
+    const { record } = this
+    if (length > packedBytesMax(this.limits)) return false
+    record.clearPut()
+    record.put(buffer, offset, length)
+    return true
+  }
+
+  private fitsRecord(bytes: number, entries: number): boolean {
+    return fitsPacked(this.limits, bytes, entries)
+  }
+
+  /** Whether the record's listpack can take in another one. */
+  private fitsBehind(db: Database, bytes: number, entries: number): boolean {
+    const { record } = this
+    record.open(db)
+    return this.fitsRecord(record.totalBytes + bytes - LISTPACK_EMPTY_BYTES, record.count + entries)
+  }
+
+  /** Removes fewer elements than there are. */
+  private removeFromEnd(db: Database, fromHead: boolean, count: number): void {
+    if (db.encoding === Encoding.listpack) {
+      const { record } = this
+      record.open(db)
+      if (fromHead) record.removeRange(LISTPACK_FIRST, record.seek(count), count)
+      else record.removeRange(record.seek(-count), record.end, count)
+      return
+    }
+    this.chain.open(db)
+    this.editor.removeFromEnd(fromHead, count)
+    this.toRecordIfSmall(db)
+  }
+
+  private removeFromRecord(db: Database, countMax: number, fromHead: boolean): number {
+    const { record } = this
+    record.open(db)
+    this.cursor.putSoughtInto(record)
+    let removed = 0
+    if (fromHead) {
+      let at = record.find(LISTPACK_FIRST, 1)
+      while (at >= 0 && removed < countMax) {
+        record.remove(at, 1)
+        removed++
+        at = record.find(at, 1)
+      }
+      return removed
+    }
+    let at = record.previous(record.end)
+    while (at >= 0 && removed < countMax) {
+      // An edit leaves the entries before it at their positions.
+      const before = record.previous(at)
+      if (record.isPut(at)) {
+        record.remove(at, 1)
+        removed++
+      }
+      at = before
+    }
+    return removed
+  }
+
+  /** Makes a chain of one node that is well within the limits one record. */
+  private toRecordIfSmall(db: Database): void {
+    const { chain } = this
+    chain.open(db)
+    if (chain.nodes !== 1) return
+    const node = chain.head
+    const bytes = chain.field(node, BYTES)
+    if (chain.field(node, FORM) !== 0 || !fitsPackedWell(this.limits, bytes, chain.field(node, ENTRIES))) return
+    // It only saves room: where there is none to do it, the chain stays.
+    try {
+      db.spliceValue(0, ROOT_BYTES, bytes)
+    } catch (error) {
+      if (error instanceof ArenaFullError) return
+      throw error
+    }
+    const from = byteIndexOf(node) + chain.field(node, START)
+    copyBytes(chain.arena.chunkBytes[chunkOf(node)]!, from, db.bytes, db.valueOffset, bytes)
+    db.setEncoding(Encoding.listpack)
+    chain.arena.free(node)
+  }
+}

@@ -1,0 +1,461 @@
+/**
+ * A listpack: small values one behind the other in one run of bytes, in Redis's own format.
+ *
+ *   | bytes, u32 | entries, u16 (65535: count them) | entry... | 0xff |
+ *   entry = | encoding and value | length of that, 7 bits a byte, to be read backwards |
+ *
+ * Used by the thread that owns the arena. One object stands on one listpack after the other (`stand`), so that looking
+ * at one makes no garbage; a subclass knows how its room grows. Positions are counted from the listpack's begin, so that
+ * they stay right when it moves.
+ *
+ * Invariant: a value that is the canonical text of an int64 is always kept as an integer in the shortest encoding, so
+ * that equal values have equal bytes, and finding one is comparing bytes.
+ *
+ * Format: https://github.com/antirez/listpack/blob/master/listpack.md
+ */
+import { copyBytes } from '../base/bytes.js'
+import {
+  INT64_TEXT_BYTES_MAX,
+  isCanonicalInt64,
+  parseInt64,
+  parseSafeInteger,
+  writeBigInt,
+  writeInteger,
+} from '../base/integer.js'
+
+export const LISTPACK_HEADER_BYTES = 6
+/** Header and end mark. */
+export const LISTPACK_EMPTY_BYTES = 7
+/** Where the first entry stands, if there is one. */
+export const LISTPACK_FIRST = LISTPACK_HEADER_BYTES
+
+const END = 0xff
+const COUNT_UNKNOWN = 65535
+
+const INT13 = 0xc0
+const STRING12 = 0xe0
+const STRING32 = 0xf0
+const INT16 = 0xf1
+const INT24 = 0xf2
+const INT32 = 0xf3
+const INT64 = 0xf4
+
+const TWO_32 = 4294967296
+
+/** Encoded entries never need more than this beside the bytes of a string: 5 before and 5 behind it. */
+const ENTRY_OVERHEAD_BYTES_MAX = 10
+
+export abstract class Listpack {
+  bytes: Uint8Array = new Uint8Array(0)
+  /** Where the listpack begins in `bytes`. */
+  base = 0
+
+  /** What `read` found: the value as text. For an integer it lies in memory of this object, until the next `read`. */
+  valueBytes: Uint8Array = this.bytes
+  valueOffset = 0
+  valueLength = 0
+  isInteger = false
+  /** The integer, rounded where it is beyond 2^53; NaN for a string. */
+  number = Number.NaN
+
+  /** The entries that `put` has encoded since `clearPut`, and how many bytes and entries they are. */
+  protected pending = new Uint8Array(128)
+  putBytes = 0
+  putEntries = 0
+
+  private readonly digits = new Uint8Array(INT64_TEXT_BYTES_MAX)
+
+  /**
+   * Replaces `removed` bytes at the position by `inserted` bytes of undefined contents, making the listpack's room
+   * larger or smaller, and stands on it again where it is then. The header is not looked at.
+   * @throws ArenaFullError before anything was changed
+   */
+  protected abstract splice(position: number, removed: number, inserted: number): void
+
+  stand(bytes: Uint8Array, base: number): void {
+    this.bytes = bytes
+    this.base = base
+  }
+
+  /** The whole listpack's length in bytes. */
+  get totalBytes(): number {
+    return readU32(this.bytes, this.base)
+  }
+
+  /** How many entries there are. */
+  get count(): number {
+    const { bytes, base } = this
+    const known = bytes[base + 4]! | (bytes[base + 5]! << 8)
+    if (known !== COUNT_UNKNOWN) return known
+    let count = 0
+    for (let at = LISTPACK_FIRST; !this.isEnd(at); at = this.next(at)) count++
+    if (count < COUNT_UNKNOWN) this.writeHeader(this.totalBytes, count)
+    return count
+  }
+
+  /** The position of the end mark, where entries are appended. */
+  get end(): number {
+    return this.totalBytes - 1
+  }
+
+  isEnd(position: number): boolean {
+    return this.bytes[this.base + position] === END
+  }
+
+  /** The position after the entry at this one. */
+  next(position: number): number {
+    const length = encodedBytes(this.bytes, this.base + position)
+    return position + length + backLengthBytes(length)
+  }
+
+  /** The position of the entry before this one, -1 at the first. `end` may be given, to get the last. */
+  previous(position: number): number {
+    if (position === LISTPACK_FIRST) return -1
+    const { bytes, base } = this
+    let at = base + position - 1
+    let length = 0
+    let shift = 0
+    for (;;) {
+      const byte = bytes[at]!
+      length |= (byte & 127) << shift
+      if ((byte & 128) === 0) break
+      shift += 7
+      at--
+    }
+    return position - length - backLengthBytes(length)
+  }
+
+  /** The position of the entry with this index; negative ones count from the end. -1 when there is none. */
+  seek(index: number): number {
+    const { count } = this
+    const target = index < 0 ? count + index : index
+    if (target < 0 || target >= count) return -1
+    if (target * 2 <= count) {
+      let at = LISTPACK_FIRST
+      for (let i = 0; i < target; i++) at = this.next(at)
+      return at
+    }
+    let at = this.end
+    for (let i = count; i > target; i--) at = this.previous(at)
+    return at
+  }
+
+  /** Reads the entry at the position into the fields. */
+  read(position: number): void {
+    const { bytes } = this
+    const at = this.base + position
+    const first = bytes[at]!
+    if (first < 0x80) {
+      this.readNumber(first)
+    } else if (first < INT13) {
+      this.readString(at + 1, first & 63)
+    } else if (first < STRING12) {
+      const value = ((first & 31) << 8) | bytes[at + 1]!
+      this.readNumber((value << 19) >> 19)
+    } else if (first < STRING32) {
+      this.readString(at + 2, ((first & 15) << 8) | bytes[at + 1]!)
+    } else {
+      this.readLong(first, at)
+    }
+  }
+
+  /** Forgets what was put. */
+  clearPut(): void {
+    this.putBytes = 0
+    this.putEntries = 0
+  }
+
+  /** Encodes a value behind those put before. It may lie in any memory, also in this listpack. */
+  put(buffer: Uint8Array, offset: number, length: number): void {
+    // Only few strings can be integers, and the first byte tells most of the others.
+    if (length <= INT64_TEXT_BYTES_MAX && length > 0 && buffer[offset]! <= 0x39) {
+      const number = parseSafeInteger(buffer, offset, length)
+      if (!Number.isNaN(number)) {
+        this.putInteger(number)
+        return
+      }
+      if (isCanonicalInt64(buffer, offset, length)) {
+        this.putInt64(BigInt.asUintN(64, parseInt64(buffer, offset, length)!))
+        return
+      }
+    }
+    this.ensure(length)
+    const out = this.pending
+    const start = this.putBytes
+    let at = start
+    if (length < 64) {
+      out[at++] = 0x80 | length
+    } else if (length < 4096) {
+      out[at++] = STRING12 | (length >>> 8)
+      out[at++] = length & 255
+    } else {
+      out[at] = STRING32
+      writeU32(out, at + 1, length)
+      at += 5
+    }
+    copyBytes(buffer, offset, out, at, length)
+    this.endPut(start, at + length)
+  }
+
+  /** Encodes a safe integer, as `put` would its text. */
+  putInteger(number: number): void {
+    this.ensure(0)
+    const out = this.pending
+    const start = this.putBytes
+    let at = start
+    if (number >= 0 && number < 128) {
+      out[at++] = number
+    } else if (number >= -4096 && number < 4096) {
+      out[at++] = INT13 | ((number >> 8) & 31)
+      out[at++] = number & 255
+    } else if (number >= -32768 && number < 32768) {
+      out[at++] = INT16
+      at = writeLow(out, at, number, 2)
+    } else if (number >= -8388608 && number < 8388608) {
+      out[at++] = INT24
+      at = writeLow(out, at, number, 3)
+    } else if (number >= -2147483648 && number < 2147483648) {
+      out[at++] = INT32
+      at = writeLow(out, at, number, 4)
+    } else {
+      out[at++] = INT64
+      at = writeLow(out, at, number | 0, 4)
+      at = writeLow(out, at, Math.floor(number / TWO_32) | 0, 4)
+    }
+    this.endPut(start, at)
+  }
+
+  /** The first entry from the position on, stepping over `step - 1` between, that is the one value put; -1 for none. */
+  find(position: number, step: number): number {
+    const { bytes, base, pending, putBytes } = this
+    const first = pending[0]!
+    let at = position
+    while (bytes[base + at] !== END) {
+      if (bytes[base + at] === first) {
+        let i = 1
+        while (i < putBytes && bytes[base + at + i] === pending[i]) i++
+        if (i === putBytes) return at
+      }
+      for (let i = 0; i < step && bytes[base + at] !== END; i++) at = this.next(at)
+    }
+    return -1
+  }
+
+  /** Whether the entry at the position is the one value put. */
+  isPut(position: number): boolean {
+    const { bytes, base, pending, putBytes } = this
+    for (let i = 0; i < putBytes; i++) if (bytes[base + position + i] !== pending[i]) return false
+    return true
+  }
+
+  /** How many bytes the listpack would have with all that was put. */
+  get bytesWithPut(): number {
+    return this.totalBytes + this.putBytes
+  }
+
+  /**
+   * Inserts all that was put before the entry at the position, or at the end.
+   * @throws ArenaFullError before anything was changed
+   */
+  insertPut(position: number): void {
+    this.replaceWithPut(position, position, 0)
+  }
+
+  /**
+   * Replaces the entries between two positions, `entries` of them, by all that was put.
+   * @throws ArenaFullError before anything was changed
+   */
+  replaceWithPut(from: number, to: number, entries: number): void {
+    const total = this.totalBytes
+    const { count } = this
+    this.splice(from, to - from, this.putBytes)
+    copyBytes(this.pending, 0, this.bytes, this.base + from, this.putBytes)
+    this.writeHeader(total - (to - from) + this.putBytes, count - entries + this.putEntries)
+  }
+
+  /** Removes the entries between two positions, `entries` of them. */
+  removeRange(from: number, to: number, entries: number): void {
+    const total = this.totalBytes
+    const { count } = this
+    this.splice(from, to - from, 0)
+    this.writeHeader(total - (to - from), count - entries)
+  }
+
+  /** Removes so many entries from the position on; there must be as many. What followed them stands at the position. */
+  remove(position: number, entries: number): void {
+    let to = position
+    for (let i = 0; i < entries; i++) to = this.next(to)
+    this.removeRange(position, to, entries)
+  }
+
+  /** Writes an empty listpack at the beginning of `bytes` from `base` on, of `LISTPACK_EMPTY_BYTES`. */
+  writeEmpty(): void {
+    this.writeHeader(LISTPACK_EMPTY_BYTES, 0)
+    this.bytes[this.base + LISTPACK_HEADER_BYTES] = END
+  }
+
+  /** Writes a listpack of all that was put, of `LISTPACK_EMPTY_BYTES + putBytes`, from `base` on. */
+  writePut(): void {
+    const { bytes, base, putBytes } = this
+    this.writeHeader(LISTPACK_EMPTY_BYTES + putBytes, this.putEntries)
+    copyBytes(this.pending, 0, bytes, base + LISTPACK_HEADER_BYTES, putBytes)
+    bytes[base + LISTPACK_HEADER_BYTES + putBytes] = END
+  }
+
+  private writeHeader(total: number, count: number): void {
+    const { bytes, base } = this
+    writeU32(bytes, base, total)
+    const known = count < COUNT_UNKNOWN ? count : COUNT_UNKNOWN
+    bytes[base + 4] = known & 255
+    bytes[base + 5] = known >>> 8
+  }
+
+  private readString(offset: number, length: number): void {
+    this.isInteger = false
+    this.number = Number.NaN
+    this.valueBytes = this.bytes
+    this.valueOffset = offset
+    this.valueLength = length
+  }
+
+  private readNumber(number: number): void {
+    this.isInteger = true
+    this.number = number
+    this.valueBytes = this.digits
+    this.valueOffset = 0
+    this.valueLength = writeInteger(this.digits, 0, number)
+  }
+
+  private readLong(first: number, at: number): void {
+    const { bytes } = this
+    switch (first) {
+      case STRING32:
+        this.readString(at + 5, readU32(bytes, at + 1))
+        return
+      case INT16:
+        this.readNumber(((bytes[at + 1]! | (bytes[at + 2]! << 8)) << 16) >> 16)
+        return
+      case INT24:
+        this.readNumber(((bytes[at + 1]! | (bytes[at + 2]! << 8) | (bytes[at + 3]! << 16)) << 8) >> 8)
+        return
+      case INT32:
+        this.readNumber(readU32(bytes, at + 1) | 0)
+        return
+      default: {
+        const low = readU32(bytes, at + 1)
+        const high = readU32(bytes, at + 5) | 0
+        const number = high * TWO_32 + low
+        if (Number.isSafeInteger(number)) {
+          this.readNumber(number)
+          return
+        }
+        this.isInteger = true
+        this.number = number
+        this.valueBytes = this.digits
+        this.valueOffset = 0
+        this.valueLength = writeBigInt(this.digits, 0, (BigInt(high) << 32n) | BigInt(low))
+      }
+    }
+  }
+
+  private putInt64(value: bigint): void {
+    this.ensure(0)
+    const out = this.pending
+    const start = this.putBytes
+    out[start] = INT64
+    writeU32(out, start + 1, Number(value & 0xffffffffn))
+    writeU32(out, start + 5, Number(value >> 32n))
+    this.endPut(start, start + 9)
+  }
+
+  private ensure(length: number): void {
+    const needed = this.putBytes + length + ENTRY_OVERHEAD_BYTES_MAX
+    if (needed <= this.pending.length) return
+    const larger = new Uint8Array(needed * 2)
+    larger.set(this.pending)
+    this.pending = larger
+  }
+
+  private endPut(start: number, end: number): void {
+    this.putBytes = end + writeBackLength(this.pending, end, end - start)
+    this.putEntries++
+  }
+}
+
+/**
+ * Checks a listpack that comes from outside: whether it fills exactly `length` bytes, all its entries lie inside and say
+ * the same length forwards and backwards, and their number is what the header says.
+ * @returns the number of entries, or -1 when it is malformed
+ */
+export function checkListpack(bytes: Uint8Array, base: number, length: number): number {
+  if (length < LISTPACK_EMPTY_BYTES || readU32(bytes, base) !== length) return -1
+  const last = base + length - 1
+  if (bytes[last] !== END) return -1
+  let count = 0
+  let at = base + LISTPACK_HEADER_BYTES
+  while (at < last) {
+    // The five bytes that may say a length must lie inside before they are read.
+    const first = bytes[at]!
+    if (first === END || first > INT64 || (first === STRING32 && at + 5 > last)) return -1
+    const entry = encodedBytes(bytes, at)
+    const end = at + entry + backLengthBytes(entry)
+    if (end > last || !hasBackLength(bytes, at + entry, entry)) return -1
+    at = end
+    count++
+  }
+  const known = bytes[base + 4]! | (bytes[base + 5]! << 8)
+  return known === COUNT_UNKNOWN || known === count ? count : -1
+}
+
+/** How many bytes the encoding and value of the entry take, without the length behind it. */
+function encodedBytes(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!
+  if (first < 0x80) return 1
+  if (first < INT13) return 1 + (first & 63)
+  if (first < STRING12) return 2
+  if (first < STRING32) return 2 + (((first & 15) << 8) | bytes[at + 1]!)
+  if (first === STRING32) return 5 + readU32(bytes, at + 1)
+  return first === INT64 ? 9 : first - INT16 + 3
+}
+
+function backLengthBytes(length: number): number {
+  if (length < 128) return 1
+  if (length < 16383) return 2
+  if (length < 2097151) return 3
+  return length < 268435455 ? 4 : 5
+}
+
+/** Writes the length in as many bytes as `backLengthBytes` says, the highest 7 bits first, all but the first marked. */
+function writeBackLength(bytes: Uint8Array, at: number, length: number): number {
+  const size = backLengthBytes(length)
+  let rest = length
+  for (let i = size - 1; i > 0; i--) {
+    bytes[at + i] = (rest & 127) | 128
+    rest >>>= 7
+  }
+  bytes[at] = rest
+  return size
+}
+
+function hasBackLength(bytes: Uint8Array, at: number, length: number): boolean {
+  let rest = length
+  for (let i = backLengthBytes(length) - 1; i > 0; i--) {
+    if (bytes[at + i] !== ((rest & 127) | 128)) return false
+    rest >>>= 7
+  }
+  return bytes[at] === rest
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeLow(bytes, at, value, 4)
+}
+
+/** Writes the lowest bytes of a number, the lowest first. @returns the position behind them */
+function writeLow(bytes: Uint8Array, at: number, value: number, count: number): number {
+  for (let i = 0; i < count; i++) bytes[at + i] = (value >>> (8 * i)) & 255
+  return at + count
+}

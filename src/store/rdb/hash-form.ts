@@ -1,0 +1,204 @@
+/**
+ * Hashes in RDB: listpacks as they are, large ones field by field; those with fields that expire in the forms of Redis 7.4.
+ *
+ *   hashMetadata      | earliest time in ms, int64 | fields | (time - earliest + 1 or 0 | field | value)... |
+ *   hashListpackEx    | earliest time in ms, int64 | listpack of (field, value, time in ms or 0)... |
+ *
+ * Owned by one shard's thread. A field past its time is written and loaded like any other: it goes when it is met.
+ */
+import { copyBytes } from '../../base/bytes.js'
+import { parseSafeInteger } from '../../base/integer.js'
+import type { Database } from '../database.js'
+import type { Hashes } from '../hash/hashes.js'
+import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
+import { type ElementSource, ListpackSource, StringSource, ZiplistSource, ZipmapSource } from './element-source.js'
+import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { RdbType } from './rdb-format.js'
+import type { RdbReader } from './rdb-reader.js'
+import type { RdbWriter } from './rdb-writer.js'
+
+/** Entries for each field of a listpack, and in one with times. */
+const PAIR = 2
+const TRIPLE = 3
+
+/** A field and a value take a byte each. */
+const FIELD_BYTES_MIN = 2
+
+export const hashForm: RdbForm = {
+  rdbType(db: Database): number {
+    if (db.encoding === Encoding.listpack) return RdbType.hashListpack
+    if (earliestTime(db) === NO_EXPIRY) return RdbType.hash
+    return db.encoding === Encoding.listpackEx ? RdbType.hashListpackEx : RdbType.hashMetadata
+  },
+  write(db: Database, writer: RdbWriter): void {
+    if (db.encoding === Encoding.listpack) {
+      writer.string(db.bytes, db.valueOffset, db.valueLength)
+      return
+    }
+    const earliestMs = earliestTime(db)
+    if (earliestMs !== NO_EXPIRY) {
+      writer.int64(earliestMs)
+      if (db.encoding === Encoding.listpackEx) {
+        writer.string(db.bytes, db.valueOffset, db.valueLength)
+        return
+      }
+    }
+    const { hashes } = db.keyspace
+    hashes.open(db)
+    writer.length(hashes.length)
+    hashes.rewind()
+    while (hashes.next()) {
+      if (earliestMs !== NO_EXPIRY) {
+        writer.length(hashes.expireAtMs === NO_EXPIRY ? 0 : hashes.expireAtMs - earliestMs + 1)
+      }
+      writer.string(hashes.fieldBytes, hashes.fieldOffset, hashes.fieldLength)
+      writer.string(hashes.valueBytes, hashes.valueOffset, hashes.valueLength)
+    }
+  },
+}
+
+/** The earliest time of a field of the hash in hand, or `NO_EXPIRY`. */
+function earliestTime(db: Database): number {
+  const { hashes } = db.keyspace
+  let earliestMs = NO_EXPIRY
+  hashes.open(db)
+  hashes.rewind()
+  while (hashes.next()) {
+    const timeMs = hashes.expireAtMs
+    if (timeMs !== NO_EXPIRY && (earliestMs === NO_EXPIRY || timeMs < earliestMs)) earliestMs = timeMs
+  }
+  return earliestMs
+}
+
+export function loadHash(reader: RdbReader, rdbType: number, target: LoadTarget): void {
+  switch (rdbType) {
+    case RdbType.hashListpack:
+      reader.string()
+      loadListpack(reader, target)
+      return
+    case RdbType.hashZiplist:
+      reader.string()
+      addFields(reader, new ZiplistSource(reader.text, reader.textOffset, reader.textLength), target)
+      return
+    case RdbType.hashZipmap:
+      reader.string()
+      addFields(reader, new ZipmapSource(reader.text, reader.textOffset, reader.textLength), target)
+      return
+    case RdbType.hashListpackEx:
+      loadListpackWithTimes(reader, target)
+      return
+    case RdbType.hashMetadata:
+      loadWithTimes(reader, target)
+      return
+    default:
+      addFields(reader, new StringSource(reader, reader.count(FIELD_BYTES_MIN) * PAIR), target)
+  }
+}
+
+/** A hash that is being loaded, field by field. */
+class HashBeingLoaded {
+  private readonly hashes: Hashes
+  private isMade = false
+  private field = new Uint8Array(64)
+  private fieldLength = 0
+
+  constructor(
+    private readonly reader: RdbReader,
+    private readonly target: LoadTarget,
+  ) {
+    this.hashes = target.db.keyspace.hashes
+  }
+
+  /** Keeps a copy of the next field's name: a number lies where the value will be read. */
+  takeField({ text, textOffset, textLength }: ElementSource): void {
+    if (textLength > this.field.length) this.field = new Uint8Array(textLength * 2)
+    copyBytes(text, textOffset, this.field, 0, textLength)
+    this.fieldLength = textLength
+  }
+
+  /** Adds the field with this value. */
+  add({ text, textOffset, textLength }: ElementSource): void {
+    const { hashes, target, field, fieldLength } = this
+    if (!this.isMade) hashes.create(target.db, target.key, 0, target.key.length)
+    this.isMade = true
+    const isNew = hashes.set(field, 0, fieldLength, text, textOffset, textLength, false)
+    if (!isNew) this.reader.fail('a hash with each field once')
+  }
+
+  /** Gives the field that was added last a time after which it is gone. */
+  setTime(timeMs: number): void {
+    const { hashes, field, fieldLength } = this
+    hashes.find(field, 0, fieldLength)
+    hashes.setFoundExpiry(timeMs)
+  }
+
+  end(): void {
+    if (!this.isMade) this.reader.fail('a hash with fields')
+    const { db, expireAtMs } = this.target
+    this.hashes.settle(true)
+    if (expireAtMs !== NO_EXPIRY) db.setExpire(expireAtMs)
+  }
+}
+
+function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget): void {
+  const hash = new HashBeingLoaded(reader, target)
+  while (source.next()) {
+    hash.takeField(source)
+    if (!source.next()) reader.fail('a value for each field')
+    hash.add(source)
+  }
+  hash.end()
+}
+
+/** A listpack that is what this server would make is taken as it is, any other one field by field. */
+function loadListpack(reader: RdbReader, target: LoadTarget): void {
+  const { text, textOffset, textLength } = reader
+  const source = new ListpackSource(text, textOffset, textLength)
+  const { db, key, expireAtMs } = target
+  const count = source.count / PAIR
+  const isTaken =
+    count > 0 && count <= db.keyspace.limits.hashMaxListpackEntries && source.hasDistinct(PAIR) && source.isCanonical()
+  if (!isTaken) {
+    addFields(reader, source, target)
+    return
+  }
+  db.create(key, 0, key.length, ValueType.hash, Encoding.listpack, textLength, expireAtMs)
+  copyBytes(text, textOffset, db.bytes, db.valueOffset, textLength)
+}
+
+function loadListpackWithTimes(reader: RdbReader, target: LoadTarget): void {
+  // The earliest time is for readers that need not look at the fields.
+  reader.int64()
+  reader.string()
+  const source = new ListpackSource(reader.text, reader.textOffset, reader.textLength)
+  if (source.count % TRIPLE !== 0) reader.fail('field, value and time in turn')
+  const hash = new HashBeingLoaded(reader, target)
+  while (source.next()) {
+    hash.takeField(source)
+    source.next()
+    hash.add(source)
+    source.next()
+    const timeMs = parseSafeInteger(source.text, source.textOffset, source.textLength)
+    if (!(timeMs >= 0)) reader.fail('the time of a field')
+    if (timeMs > 0) hash.setTime(timeMs)
+  }
+  hash.end()
+}
+
+function loadWithTimes(reader: RdbReader, target: LoadTarget): void {
+  const earliestMs = reader.int64()
+  if (earliestMs < 0) reader.fail('a time')
+  const hash = new HashBeingLoaded(reader, target)
+  for (let left = reader.count(FIELD_BYTES_MIN + 1); left > 0; left--) {
+    const time = reader.length()
+    const timeMs = earliestMs + time - 1
+    if (!Number.isSafeInteger(timeMs)) reader.fail('the time of a field')
+    const strings = new StringSource(reader, PAIR)
+    strings.next()
+    hash.takeField(strings)
+    strings.next()
+    hash.add(strings)
+    if (time > 0) hash.setTime(timeMs)
+  }
+  hash.end()
+}

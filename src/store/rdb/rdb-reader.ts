@@ -1,0 +1,212 @@
+/**
+ * Reads lengths, strings and numbers as RDB keeps them, from a range of bytes that nobody vouches for.
+ *
+ * Owned by the thread that uses it. Invariant: nothing outside of the range is read, and no buffer is made larger than
+ * the input can fill, whatever lengths it claims; what cannot be read throws `RdbFormatError`.
+ */
+import { copyBytes } from '../../base/bytes.js'
+import { parseDouble } from '../../base/float.js'
+import { SAFE_INTEGER_TEXT_BYTES_MAX, writeInteger } from '../../base/integer.js'
+import { lzfDecompress } from '../../base/lzf.js'
+import {
+  LENGTH_6_BITS,
+  LENGTH_14_BITS,
+  LENGTH_32_BITS,
+  LENGTH_64_BITS,
+  STRING_INT8,
+  STRING_INT16,
+  STRING_INT32,
+  STRING_LZF,
+} from './rdb-format.js'
+
+/** LZF makes at most 264 bytes of 3. What claims to be longer need not be tried. */
+const LZF_RATIO_MAX = 88
+
+/** The length bytes of a score in the old text form that stand for a value. */
+const TEXT_DOUBLE_NAN = 253
+const TEXT_DOUBLE_INFINITY = 254
+const TEXT_DOUBLE_MINUS_INFINITY = 255
+
+/** The input is not what it has to be. `offset` is where reading stopped, `message` what was expected there. */
+export class RdbFormatError extends Error {
+  readonly code = 'RDB_FORMAT'
+
+  constructor(
+    readonly expected: string,
+    readonly offset: number,
+  ) {
+    super(`malformed RDB data at byte ${offset}: ${expected}`)
+  }
+}
+
+export class RdbReader {
+  /** The string read last: a range of the input, or of memory that is used again for the next one. */
+  text: Uint8Array = new Uint8Array(0)
+  textOffset = 0
+  textLength = 0
+  /** The two halves of the number that `length64` or `bigEndian64` read last, unsigned. */
+  high = 0
+  low = 0
+
+  bytes: Uint8Array = new Uint8Array(0)
+  position = 0
+  end = 0
+  #view = new DataView(this.bytes.buffer)
+  readonly #digits = new Uint8Array(SAFE_INTEGER_TEXT_BYTES_MAX)
+
+  /** Begins to read a range. */
+  open(bytes: Uint8Array, offset: number, length: number): void {
+    this.bytes = bytes
+    this.position = offset
+    this.end = offset + length
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  /** Throws an `RdbFormatError` that names the present place. */
+  fail(expected: string): never {
+    throw new RdbFormatError(expected, this.position)
+  }
+
+  #need(length: number, what: string): void {
+    if (length > this.end - this.position) this.fail(what)
+  }
+
+  byte(): number {
+    this.#need(1, 'a byte')
+    return this.bytes[this.position++]!
+  }
+
+  /** Passes over `length` bytes and returns where they begin. */
+  raw(length: number): number {
+    this.#need(length, `${length} bytes`)
+    const at = this.position
+    this.position += length
+    return at
+  }
+
+  /** A length or a count. Above 2^53 - 1 it is malformed: nothing can be as long. */
+  length(): number {
+    this.length64()
+    const value = this.high * 4294967296 + this.low
+    if (value > Number.MAX_SAFE_INTEGER) this.fail('a length')
+    return value
+  }
+
+  /** A count of things that take at least `bytesEach` bytes of what follows, so that it cannot promise too many. */
+  count(bytesEach: number): number {
+    const count = this.length()
+    if (count * bytesEach > this.remaining) this.fail('a count that the data can hold')
+    return count
+  }
+
+  /** An unsigned number of 64 bits in the form of a length, into `high` and `low`. */
+  length64(): void {
+    const first = this.byte()
+    this.high = 0
+    if (first >>> 6 === LENGTH_6_BITS) {
+      this.low = first
+    } else if (first >>> 6 === LENGTH_14_BITS) {
+      this.low = ((first & 0x3f) << 8) | this.byte()
+    } else if (first === LENGTH_32_BITS) {
+      this.low = this.#view.getUint32(this.raw(4))
+    } else if (first === LENGTH_64_BITS) {
+      this.bigEndian64()
+    } else {
+      this.position--
+      this.fail('a length')
+    }
+  }
+
+  /** A string of any form, into `text`, `textOffset` and `textLength`. */
+  string(): void {
+    const first = this.byte()
+    switch (first) {
+      case STRING_INT8:
+        this.#integer(this.#view.getInt8(this.raw(1)))
+        return
+      case STRING_INT16:
+        this.#integer(this.#view.getInt16(this.raw(2), true))
+        return
+      case STRING_INT32:
+        this.#integer(this.#view.getInt32(this.raw(4), true))
+        return
+      case STRING_LZF:
+        this.#compressed()
+        return
+      default:
+        this.position--
+        this.textLength = this.length()
+        this.text = this.bytes
+        this.textOffset = this.raw(this.textLength)
+    }
+  }
+
+  /** A string as a copy of its own. */
+  stringCopy(): Uint8Array {
+    this.string()
+    const copy = new Uint8Array(this.textLength)
+    copyBytes(this.text, this.textOffset, copy, 0, this.textLength)
+    return copy
+  }
+
+  #integer(n: number): void {
+    this.text = this.#digits
+    this.textOffset = 0
+    this.textLength = writeInteger(this.#digits, 0, n)
+  }
+
+  #compressed(): void {
+    const compressed = this.length()
+    const length = this.length()
+    if (length > compressed * LZF_RATIO_MAX) this.fail('a compressed string of a possible length')
+    const at = this.raw(compressed)
+    // A buffer of its own each time: some readers hold one string while they read the next.
+    const text = new Uint8Array(length)
+    if (!lzfDecompress(this.bytes, at, compressed, text, 0, length)) this.fail('compressed data')
+    this.text = text
+    this.textOffset = 0
+    this.textLength = length
+  }
+
+  /** A double in its eight bytes. */
+  double(): number {
+    return this.#view.getFloat64(this.raw(8), true)
+  }
+
+  /** A double in the text form of old files. */
+  textDouble(): number {
+    const length = this.byte()
+    switch (length) {
+      case TEXT_DOUBLE_NAN:
+        return Number.NaN
+      case TEXT_DOUBLE_INFINITY:
+        return Number.POSITIVE_INFINITY
+      case TEXT_DOUBLE_MINUS_INFINITY:
+        return Number.NEGATIVE_INFINITY
+      default: {
+        const value = parseDouble(this.bytes, this.raw(length), length)
+        if (Number.isNaN(value)) this.fail('a number in text')
+        return value
+      }
+    }
+  }
+
+  /** A signed number of 64 bits, lowest byte first. Beyond 2^53 - 1 in absolute value it is malformed. */
+  int64(): number {
+    const at = this.raw(8)
+    const value = this.#view.getInt32(at + 4, true) * 4294967296 + this.#view.getUint32(at, true)
+    if (!Number.isSafeInteger(value)) this.fail('a time')
+    return value
+  }
+
+  /** A number of 64 bits, highest byte first, into `high` and `low`. */
+  bigEndian64(): void {
+    const at = this.raw(8)
+    this.high = this.#view.getUint32(at)
+    this.low = this.#view.getUint32(at + 4)
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Sets in RDB: intsets as they are, all others member by member, because Redis 7.0 knows no packed form for them.
+ *
+ * Owned by one shard's thread.
+ */
+import { assert } from '../../base/assert.js'
+import { copyBytes } from '../../base/bytes.js'
+import type { Database } from '../database.js'
+import { checkIntset, Intset } from '../intset.js'
+import type { MemberVisitor } from '../set/open-set.js'
+import { Encoding, ValueType } from '../value-type.js'
+import { type ElementSource, ListpackSource, StringSource } from './element-source.js'
+import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { RdbType } from './rdb-format.js'
+import type { RdbReader } from './rdb-reader.js'
+import type { RdbWriter } from './rdb-writer.js'
+
+export const setForm: RdbForm = {
+  rdbType: (db: Database) => (db.encoding === Encoding.intset ? RdbType.setIntset : RdbType.set),
+  write(db: Database, writer: RdbWriter): void {
+    if (db.encoding === Encoding.intset) {
+      writer.string(db.bytes, db.valueOffset, db.valueLength)
+      return
+    }
+    const set = db.keyspace.sets.open(db)
+    writer.length(set.size)
+    const writeMember: MemberVisitor = {
+      member(bytes, offset, length) {
+        writer.string(bytes, offset, length)
+        return true
+      },
+    }
+    set.visit(writeMember)
+  },
+}
+
+export function loadSet(reader: RdbReader, rdbType: number, target: LoadTarget): void {
+  if (rdbType === RdbType.setIntset) {
+    loadIntset(reader, target)
+  } else if (rdbType === RdbType.setListpack) {
+    reader.string()
+    const source = new ListpackSource(reader.text, reader.textOffset, reader.textLength)
+    addMembers(reader, source, source.count, target)
+  } else {
+    const count = reader.count(1)
+    addMembers(reader, new StringSource(reader, count), count, target)
+  }
+}
+
+function addMembers(reader: RdbReader, source: ElementSource, expected: number, target: LoadTarget): void {
+  const { db, key, expireAtMs } = target
+  const { sets } = db.keyspace
+  if (!source.next()) reader.fail('a set with members')
+  const { text, textOffset, textLength } = source
+  const set = sets.create(db, key, 0, key.length, expireAtMs, text, textOffset, textLength, expected)
+  while (source.next()) {
+    if (!set.add(source.text, source.textOffset, source.textLength)) reader.fail('a set with each member once')
+  }
+}
+
+function loadIntset(reader: RdbReader, target: LoadTarget): void {
+  reader.string()
+  const { text, textOffset, textLength } = reader
+  const count = checkIntset(text, textOffset, textLength)
+  if (count <= 0) reader.fail('an intset with members')
+  const { db, key, expireAtMs } = target
+  if (count > db.keyspace.limits.setMaxIntsetEntries) {
+    addMembers(reader, new IntsetSource(text, textOffset), count, target)
+    return
+  }
+  db.create(key, 0, key.length, ValueType.set, Encoding.intset, textLength, expireAtMs)
+  copyBytes(text, textOffset, db.bytes, db.valueOffset, textLength)
+}
+
+/** The members of an intset that is not a key's value. */
+class IntsetSource extends Intset implements ElementSource {
+  readonly textOffset = 0
+  private index = 0
+
+  constructor(bytes: Uint8Array, offset: number) {
+    super()
+    this.stand(bytes, offset)
+  }
+
+  next(): boolean {
+    if (this.index === this.count) return false
+    this.read(this.index++)
+    return true
+  }
+
+  protected splice(): void {
+    assert(false, 'an intset that is being loaded was changed')
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * A sorted set in the making: the result of a command that computes one, before it is replied or put in its place.
+ *
+ * Owned by one shard's thread. Elements come in any order; `arrange` puts them in order, step by step; then they are read
+ * with `stand`, or `storeAt` makes them the value of a key, in one step. `release` ends every use, also a failed one.
+ *
+ * Invariant: nobody sees a result, and it holds nothing of the arena after `release`.
+ */
+import type { ArenaRef } from '../arena-ref.js'
+import type { Database } from '../database.js'
+import { rootWordOf } from '../elements.js'
+import type { Keyspace } from '../keyspace.js'
+import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
+import { SortedEntries } from './sorted-entries.js'
+import { SCORE_BYTES, SORTED_SET_ROOT_BYTES, SORTED_SET_ROOT_WORDS, type SortedSet } from './sorted-set.js'
+
+/** A step of collecting or building looks at about so many elements. */
+const STEP_ELEMENTS = 256
+
+export class SortedSetResult {
+  private readonly set: SortedSet
+  private readonly root = new Int32Array(SORTED_SET_ROOT_WORDS)
+  private entries: SortedEntries | null = null
+  /** Known when the elements have been arranged. */
+  private memberLengthMax = 0
+
+  constructor(private readonly keyspace: Keyspace) {
+    this.set = keyspace.sortedSets.borrow()
+    this.set.openRoot(this.root, 0)
+  }
+
+  get count(): number {
+    return this.set.elements.size
+  }
+
+  /** The score of the element with this member, NaN when there is none. `add` or `setScore` may follow. */
+  scoreOf(buffer: Uint8Array, offset: number, length: number): number {
+    if (!this.set.elements.find(buffer, offset, length)) return Number.NaN
+    this.set.takeElement()
+    return this.set.score
+  }
+
+  /**
+   * Adds the element that `scoreOf` has just not found.
+   * @throws ArenaFullError
+   */
+  add(buffer: Uint8Array, offset: number, length: number, score: number): void {
+    this.set.elements.addSought(buffer, offset, length, SCORE_BYTES)
+    this.set.writeScore(score)
+  }
+
+  /** Changes the score of the element that `scoreOf` has just found. */
+  setScore(score: number): void {
+    this.set.writeScore(score)
+  }
+
+  /** Removes the element that `scoreOf` has just found. */
+  removeFound(): void {
+    this.set.elements.remove()
+  }
+
+  /** Puts the elements in order. No element may come or go any more. */
+  *arrange(): Generator<undefined> {
+    const { elements } = this.set
+    const entries = new SortedEntries(this.keyspace.arena, this.count)
+    this.entries = entries
+    const visit = (): boolean => {
+      this.set.takeElement()
+      entries.add(this.set.score, elements.reference)
+      this.memberLengthMax = Math.max(this.memberLengthMax, elements.keyLength)
+      return true
+    }
+    let collected = 0
+    for (let bucket = 0; bucket < elements.buckets; bucket++) {
+      elements.visitBucket(bucket, visit)
+      if (entries.count - collected < STEP_ELEMENTS) continue
+      collected = entries.count
+      yield
+    }
+    yield* entries.sort()
+  }
+
+  /** Stands on the element with this rank. @returns where to read it */
+  stand(rank: number): SortedSet {
+    const { set, entries } = this
+    set.stand(entries!.elements[rank]!)
+    return set
+  }
+
+  /** After `arrange`, before `storeAt`: builds what a large set needs beside its elements. */
+  *build(): Generator<undefined> {
+    if (this.fitsListpack()) return
+    const { tree } = this.set
+    const { scores, elements } = this.entries!
+    for (let rank = 0; rank < this.count; rank++) {
+      tree.append(scores[rank]!, elements[rank]! as ArenaRef)
+      if (rank % STEP_ELEMENTS === 0) yield
+    }
+  }
+
+  /**
+   * Makes the result the value of a key, in the place of whatever stands there, and counts as one modification; an empty
+   * one removes the key.
+   * @throws ArenaFullError
+   */
+  storeAt(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
+    const { stats } = this.keyspace
+    const { dirty } = stats
+    const existed = db.findForWrite(key, keyOffset, keyLength)
+    if (existed) db.remove()
+    if (this.count > 0) this.create(db, key, keyOffset, keyLength)
+    if (existed || this.count > 0) stats.dirty = dirty + 1
+  }
+
+  /** Gives back what the result holds, and the result itself. */
+  release(): void {
+    this.set.release()
+    this.keyspace.sortedSets.giveBack(this.set)
+  }
+
+  /** A portion of the work of `release`. @returns true when the rest is little */
+  releaseSome(): boolean {
+    return this.set.releaseSome(STEP_ELEMENTS)
+  }
+
+  private create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
+    const { set } = this
+    if (this.fitsListpack()) {
+      this.createPacked(db, key, keyOffset, keyLength)
+      return
+    }
+    const { skiplist } = Encoding
+    db.create(key, keyOffset, keyLength, ValueType.zset, skiplist, SORTED_SET_ROOT_BYTES, NO_EXPIRY)
+    set.closeRoot()
+    db.words.set(this.root, rootWordOf(db.valueOffset))
+    // The elements and nodes belong to the key now.
+    this.root.fill(0)
+    set.openRoot(this.root, 0)
+  }
+
+  private createPacked(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
+    const target = this.keyspace.sortedSets.borrow()
+    try {
+      target.create(db, key, keyOffset, keyLength, 0)
+      target.pack.clearPut()
+      for (let rank = 0; rank < this.count; rank++) {
+        const { memberBytes, memberOffset, memberLength, score } = this.stand(rank)
+        target.pack.putElement(memberBytes, memberOffset, memberLength, score)
+      }
+      target.pack.insertPut(target.pack.end)
+    } catch (error) {
+      if (db.findForWrite(key, keyOffset, keyLength)) db.remove()
+      throw error
+    } finally {
+      this.keyspace.sortedSets.giveBack(target)
+    }
+  }
+
+  private fitsListpack(): boolean {
+    const { zsetMaxListpackEntries, zsetMaxListpackValue } = this.keyspace.limits
+    return this.count <= zsetMaxListpackEntries && this.memberLengthMax <= zsetMaxListpackValue
+  }
+}
