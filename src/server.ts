@@ -340,6 +340,10 @@ export class Server implements ServerServices {
     this.#clients.wakePaused()
   }
 
+  get timedClients(): number {
+    return this.#router.blocked.timedCount
+  }
+
   unblock(id: number, withError: boolean, done: (isUnblocked: boolean) => void): void {
     const slot = this.#clients.byId(id)?.slot
     if (slot === undefined) done(false)

@@ -63,7 +63,9 @@ function waysToRun(spec: CommandSpec): string[] {
 
 /** MIGRATE: no shard can run it as it is, and so its coordinator always does. */
 function isCoordinatorsAlone({ route }: CommandSpec): boolean {
-  return route?.on === 'hops' && route.reach?.(new Uint8Array(0), new Int32Array(0), new Int32Array(0), 0) === 'elsewhere'
+  return (
+    route?.on === 'hops' && route.reach?.(new Uint8Array(0), new Int32Array(0), new Int32Array(0), 0) === 'elsewhere'
+  )
 }
 
 interface Word {

@@ -75,7 +75,7 @@ export function runRedisBenchmark(load: BenchmarkLoad): Promise<BenchmarkFigures
 /** Reads the summary of one command from redis-benchmark's plain output. */
 export function parseFigures(text: string): BenchmarkFigures {
   if (/^Error from server/m.test(text)) throw new Error(`the server refused the load: ${text.slice(0, 300)}`)
-  const ops = /throughput summary: ([\d.]+) requests per second/.exec(text)?.[1]
+  const ops = /throughput summary: ([\d.]+|inf) requests per second/.exec(text)?.[1]
   const latency = /avg\s+min\s+p50\s+p95\s+p99\s+max\s+((?:[\d.]+\s+){6})/
     .exec(text)?.[1]
     ?.trim()

@@ -7,7 +7,7 @@
 /** JavaScript writes greater numbers with an exponent. */
 const PLAIN_MAX = 1e21
 
-/** printf's "%.*f", for at most 30 decimals. */
+/** printf's "%.*f", for 1 to 30 decimals. */
 export function fixedText(value: number, decimals: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'
   if (Math.abs(value) >= PLAIN_MAX) return `${BigInt(value)}.${'0'.repeat(decimals)}`

@@ -40,8 +40,4 @@ export class Flows {
     for (const name of reached) for (const target of this.#edges.get(name)?.keys() ?? []) reached.add(target)
     return reached
   }
-
-  targetsOf(name: string): Iterable<string> {
-    return this.#edges.get(name)?.keys() ?? []
-  }
 }

@@ -216,7 +216,11 @@ function writeArguments(reply: ReplyWriter, all: readonly ArgumentSpec[]): void 
       map.name('key_spec_index')
       reply.integer(argument.keySpecIndex)
     }
-    map.text('token', argument.token)
+    if (argument.token !== undefined) {
+      // It may be empty: MIGRATE's in the place of a key.
+      map.name('token')
+      reply.bulkText(argument.token)
+    }
     map.text('summary', argument.summary)
     map.text('since', argument.since)
     map.text('deprecated_since', argument.deprecatedSince)

@@ -73,7 +73,7 @@ export function clientLines({ server }: InfoSources): string[] {
     'tracking_clients:0',
     `pubsub_clients:${subscribed}`,
     `watching_clients:${watching}`,
-    'clients_in_timeout_table:0',
+    `clients_in_timeout_table:${server.timedClients}`,
     `total_watched_keys:${watchedKeys}`,
   ]
 }

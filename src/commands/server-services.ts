@@ -173,6 +173,8 @@ export interface ServerServices {
   /** CLIENT PAUSE; `mode` as there. */
   pauseClients(untilMs: number, mode: 'write' | 'all'): void
   unpauseClients(): void
+  /** Blocked clients whose wait has an end. */
+  readonly timedClients: number
   /** CLIENT UNBLOCK. `done` gets whether that client was blocked and is no more. */
   unblock(id: number, withError: boolean, done: (isUnblocked: boolean) => void): void
 

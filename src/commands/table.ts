@@ -16,8 +16,8 @@ import { debugReload } from './debug-reload.js'
 import { debugShardCommands } from './debug-shard.js'
 import { expireCommands } from './expire.js'
 import { genericCommands } from './generic.js'
-import { hashCommands } from './hash/hash.js'
 import { geoCommands } from './geo/geo.js'
+import { hashCommands } from './hash/hash.js'
 import { hyperloglogCommands } from './hyperloglog/hyperloglog.js'
 import { infoCommands } from './info.js'
 import { internalCommands } from './internal.js'
@@ -241,6 +241,27 @@ export function keyPositions(
     return
   }
   for (const keySpec of spec.keySpecs ?? []) appendKeys(keySpec, bytes, offsets, lengths, argc, into)
+}
+
+/**
+ * The positions of the keys that the command may change. Where no key specification can tell, they are all of them.
+ */
+export function writtenKeyPositions(
+  spec: CommandSpec,
+  bytes: Uint8Array,
+  offsets: Int32Array,
+  lengths: Int32Array,
+  argc: number,
+  into: number[],
+): void {
+  if (spec.flags.includes('readonly')) return
+  if (spec.findKeys !== undefined) {
+    spec.findKeys(bytes, offsets, lengths, argc, into)
+    return
+  }
+  for (const keySpec of spec.keySpecs ?? []) {
+    if (!keySpec.flags.includes('RO')) appendKeys(keySpec, bytes, offsets, lengths, argc, into)
+  }
 }
 
 function appendKeys(

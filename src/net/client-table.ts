@@ -299,7 +299,12 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#stampTime()
     for (const connection of all) {
       if (connection.isClosed) continue
-      const { isHeld } = connection.session
+      const { isHeld, isAwaiting } = connection.session
+      if (isAwaiting) {
+        // It is looked at again when its blocking command is answered. Until then it is read, so that a disconnect is seen.
+        connection.resumeReading()
+        continue
+      }
       if (isHeld || connection.owed > connection.owedMax >> 2 || connection.outputBytes > this.pauseOutputBytes) {
         this.#stalled.add(connection)
         continue

@@ -11,7 +11,6 @@
 import { assert } from '../base/assert.js'
 import { asciiBytes } from '../base/bytes.js'
 import { DeadlineHeap, type HasDeadline } from '../base/deadline-heap.js'
-import type { CommandSpec } from '../commands/spec.js'
 import { encodeError } from '../resp/errors.js'
 import { Claims } from '../ring/claims.js'
 import { FrameKind, RequestFlag } from '../ring/frames.js'
@@ -19,7 +18,6 @@ import type { Feeds } from './feeds.js'
 import type { RequestKey } from './request-keys.js'
 
 const NULL_ARRAY = asciiBytes('*-1\r\n')
-const NULL_BULK = asciiBytes('$-1\r\n')
 const NULL_RESP3 = asciiBytes('_\r\n')
 const UNBLOCKED = encodeError('UNBLOCKED client unblocked via CLIENT UNBLOCK')
 const NO_REPLY = new Uint8Array(0)
@@ -31,7 +29,6 @@ export interface BlockedCommand extends HasDeadline {
   readonly slot: number
   readonly sequence: number
   readonly ticket: number
-  readonly spec: CommandSpec
   /** Request flags of ring/frames.ts. */
   readonly flags: number
   /** Its first key and the others, where the elements of the first go to them. */
@@ -80,20 +77,24 @@ export class BlockedClients {
     return this.#bySlot.size
   }
 
+  /** Clients whose wait has an end. */
+  get timedCount(): number {
+    return this.#deadlines.size
+  }
+
   /** When `expire` must be called, in ms; Infinity for never. */
   get nextDeadlineMs(): number {
     return this.#deadlines.earliest?.deadlineMs ?? Number.POSITIVE_INFINITY
   }
 
   /** A client's blocking command is about to be sent. */
-  begin(slot: number, sequence: number, spec: CommandSpec, flags: number, keys: readonly RequestKey[]): BlockedCommand {
+  begin(slot: number, sequence: number, flags: number, keys: readonly RequestKey[]): BlockedCommand {
     assert(!this.#bySlot.has(slot), `slot ${slot} has two blocking commands`)
     this.#lastTicket = (this.#lastTicket % TICKET_MAX) + 1
     const command: BlockedCommand = {
       slot,
       sequence,
       ticket: this.#lastTicket,
-      spec,
       flags,
       keys,
       shards: [],
@@ -218,7 +219,6 @@ export class BlockedClients {
 }
 
 /** What a client gets whose time is over. */
-function nullReplyOf({ spec, flags }: BlockedCommand): Uint8Array {
-  if ((flags & RequestFlag.resp3) !== 0) return NULL_RESP3
-  return spec.blocking?.reply === 'null' ? NULL_BULK : NULL_ARRAY
+function nullReplyOf({ flags }: BlockedCommand): Uint8Array {
+  return (flags & RequestFlag.resp3) !== 0 ? NULL_RESP3 : NULL_ARRAY
 }

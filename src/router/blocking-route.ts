@@ -47,7 +47,7 @@ export function routeBlocking(
     router,
     keys.map(({ key }) => key),
   )
-  const command = router.blocked.begin(slot, sequence, spec, flags, isFlowing ? keys.slice(0, 2) : [])
+  const command = router.blocked.begin(slot, sequence, flags, isFlowing ? keys.slice(0, 2) : [])
   const target = slot | TARGET_BLOCKING
   if (
     plan !== undefined ||

@@ -2,7 +2,8 @@
  * Runs a command on one shard, to which the records of its other keys are lent. Main thread.
  *
  * All keys are locked. First the foreign records are exported. Then, on the home shard: they are imported, the command runs as
- * it is, they are exported again and removed. At last each owner is given what has changed. Nobody sees the lent records: their
+ * it is, those that it may have written to are exported again, and all are removed. At last each owner is given what has
+ * changed. Nobody sees the lent records: their
  * keys are locked at their owners, and whatever looks at a shard as a whole waits for its locks.
  *
  * A record that is afterwards what it was before is not given back, so a write that changed nothing of a foreign key breaks
@@ -33,13 +34,15 @@ export function lend(
     router.ask(home, request, answer, owner)
     return
   }
+  const written = foreign.flatMap(({ isWritten }, i) => (isWritten ? [i] : []))
   const exported = router.gather(foreign.length, (before) => {
     const lent = foreign.filter((_, i) => bulkBody(before[i] as Uint8Array, 0) !== undefined).length
-    const returned = router.gather(lent + 1 + foreign.length * 2, (parts) => {
+    const returned = router.gather(lent + 1 + written.length + foreign.length, (parts) => {
       const reply = parts[lent] as Uint8Array
       const changed: { key: Uint8Array; database: number; image: Uint8Array | undefined }[] = []
-      foreign.forEach(({ key, database }, i) => {
-        const after = parts[lent + 1 + i * 2] as Uint8Array
+      written.forEach((i, k) => {
+        const { key, database } = foreign[i] as RequestKey
+        const after = parts[lent + 1 + k] as Uint8Array
         if (!Buffer.from(after).equals(before[i] as Uint8Array))
           changed.push({ key, database, image: bulkBody(after, 0) })
       })
@@ -61,8 +64,11 @@ export function lend(
         router.send(home, returned, part++, shardImport, database, 0, [NO_BYTES, key, image], owner)
     })
     router.send(home, returned, part++, request.spec, request.database, request.flags, request.argv, owner)
-    for (const { key, database } of foreign) {
+    for (const i of written) {
+      const { key, database } = foreign[i] as RequestKey
       router.send(home, returned, part++, shardExport, database, 0, [NO_BYTES, key], owner)
+    }
+    for (const { key, database } of foreign) {
       router.send(home, returned, part++, shardRemove, database, 0, [NO_BYTES, key], owner)
     }
   })

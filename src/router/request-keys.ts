@@ -1,11 +1,13 @@
 /** The keys of a request that a coordinator has in hand, with the database that each is in. Main thread. */
 import { joinBytes } from '../base/bytes.js'
-import { keyPositions } from '../commands/table.js'
+import { keyPositions, writtenKeyPositions } from '../commands/table.js'
 import type { CommandRequest } from './request.js'
 
 export interface RequestKey {
   readonly key: Uint8Array
   readonly database: number
+  /** Whether the command may change what the key holds. */
+  readonly isWritten: boolean
 }
 
 /** Keys in the command's order, each once. */
@@ -20,17 +22,29 @@ export function keysOf(request: CommandRequest, databases: number): readonly Req
     length += argument.length
   })
   const positions: number[] = []
-  keyPositions(spec, joinBytes(argv), offsets, lengths, argv.length, positions)
+  const joined = joinBytes(argv)
+  keyPositions(spec, joined, offsets, lengths, argv.length, positions)
+  const written: number[] = []
+  writtenKeyPositions(spec, joined, offsets, lengths, argv.length, written)
+  const writtenNames = new Set(written.map((position) => nameOf(argv[position] as Uint8Array)))
   const seen = new Set<string>()
   const keys: RequestKey[] = []
   positions.forEach((position, k) => {
     const key = argv[position] as Uint8Array
-    const name = Buffer.from(key).toString('latin1')
+    const name = nameOf(key)
     if (seen.has(name)) return
     seen.add(name)
-    keys.push({ key, database: spec.name === 'copy' && k === 1 ? copyDatabase(argv, database, databases) : database })
+    keys.push({
+      key,
+      database: spec.name === 'copy' && k === 1 ? copyDatabase(argv, database, databases) : database,
+      isWritten: writtenNames.has(name),
+    })
   })
   return keys
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key).toString('latin1')
 }
 
 /** COPY's DB option; of several the last counts. A number that is none is the handler's to refuse. */

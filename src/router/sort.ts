@@ -38,8 +38,8 @@ function sort(router: Router, request: CommandRequest, answer: Answer, outerOwne
 
   const finish = (reply: Uint8Array): void => {
     const end = (): void => {
-      if (outerOwner === 0) router.unlock(owner, lock.shards)
-      answer(reply)
+      if (outerOwner === 0) router.unlock(owner, lock.shards, () => answer(reply))
+      else answer(reply)
     }
     if (lent.size === 0) {
       end()

@@ -10,6 +10,7 @@ import { shardCheckGroupRead } from '../commands/stream/stream-read.js'
 import { keyPositions } from '../commands/table.js'
 import { decodeWouldBlock, encodeWouldBlock } from '../commands/would-block.js'
 import { bulkBody, headerNumber, isError, lineEnd, replyEnd } from '../resp/reply-reader.js'
+import { RequestFlag } from '../ring/frames.js'
 import { pack } from './packed-arguments.js'
 import type { Answer, CommandRequest } from './request.js'
 import type { Router } from './router.js'
@@ -53,7 +54,8 @@ export function readStreamsLocked(router: Router, owner: number, request: Comman
   const read = (): void => {
     const target = router.gather(parts.length, (replies) => answer(join(request, positions, parts, replies)))
     parts.forEach(({ shard, argv }, i) => {
-      router.send(shard, target, i, spec, database, flags, argv, owner)
+      // Only the first part counts as a call.
+      router.send(shard, target, i, spec, database, i === 0 ? flags : flags | RequestFlag.part, argv, owner)
     })
   }
   if (spec.name !== 'xreadgroup') {

@@ -16,6 +16,7 @@ import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { containerOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { errors } from '../resp/errors.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from '../ring/byte-ring.js'
 import {
   FrameKind,
@@ -25,10 +26,12 @@ import {
   RequestFlag,
   TARGET_BLOCKING,
 } from '../ring/frames.js'
+import { ArenaFullError } from '../store/arena.js'
 import { Keyspace } from '../store/keyspace.js'
 import { Blocking } from './blocking.js'
 import { CommandTiming } from './command-timing.js'
 import { Gauge } from './gauges.js'
+import { Housekeeping } from './housekeeping.js'
 import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { ReplySender } from './reply-sender.js'
 import { resetFigures, shardFigures } from './shard-figures.js'
@@ -40,14 +43,6 @@ import { WatchTable } from './watch-table.js'
 
 /** Requests are given back to the producer at least this often within a batch, so that it need not wait for the end. */
 const RELEASE_EVERY_BYTES = 64 * 1024
-
-const PERIOD_MS = 100
-/** A quarter of the period, as Redis's slow expiry cycle at its default effort. */
-const ACTIVE_EXPIRE_BUDGET_US = 25_000
-/** How long memory of removed values is given back between two batches of requests. */
-const PORTION_US = 200
-/** The longest that a request waits for a slice of idle work. */
-const IDLE_SLICE_US = 500
 
 /** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
 const FLUSH_EVERY_FRAMES = 64
@@ -64,6 +59,7 @@ const NEVER_SLICED = RequestFlag.within | RequestFlag.conditional | RequestFlag.
 
 export class ShardExecutor implements ShardSelf {
   readonly keyspace: Keyspace
+  readonly housekeeping: Housekeeping
   readonly watches: WatchTable
   readonly locks = new LockTable()
   readonly blocking: Blocking
@@ -77,10 +73,6 @@ export class ShardExecutor implements ShardSelf {
   readonly #options: ShardOptions
   readonly #clock: Clock
   readonly #monotonicUs: () => number
-  readonly gauges: Float64Array
-  #periodicAtMs = 0
-  #idleAtMs = 0
-  #expireCycleUs = 0
   /** The large frame that is coming in pieces. */
   #assembly: Int32Array | null = null
   #assembledWords = 0
@@ -91,7 +83,6 @@ export class ShardExecutor implements ShardSelf {
   constructor(options: ShardOptions) {
     this.#options = options
     this.#clock = options.clock
-    this.gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.#monotonicUs = () => options.clock.monotonicUs()
     this.#timing = new CommandTiming(this.#monotonicUs)
     this.keyspace = new Keyspace({
@@ -100,6 +91,9 @@ export class ShardExecutor implements ShardSelf {
       randomSeed: options.randomSeed,
       ...(options.arenaChunkBytes === undefined ? {} : { arenaChunkBytes: options.arenaChunkBytes }),
     })
+    const { clock, shard, shardCount } = options
+    const gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
+    this.housekeeping = new Housekeeping(this.keyspace, this.locks, gauges, clock, shard, shardCount)
     this.watches = new WatchTable(this.keyspace)
     this.#requests = new RingConsumer(options.requests)
     this.keyspace.requestView.bytes = this.#requests.bytes
@@ -109,24 +103,6 @@ export class ShardExecutor implements ShardSelf {
     this.blocking = new Blocking(options.claims, this.keyspace, this.locks, this.#call, this.#sender, (waiter) =>
       this.#runAgain(waiter),
     )
-  }
-
-  /** Gives back a portion of what large removed values hold: what cannot wait for a time without requests. */
-  giveBackMemory(): void {
-    const { condemned } = this.keyspace
-    if (condemned.count > 0) condemned.step(PORTION_US, this.#monotonicUs)
-  }
-
-  evict(bytes: number): number {
-    // A locked key must not go, nor a lent one; the main thread asks again.
-    if (this.locks.isActive) return 0
-    return this.keyspace.eviction.evict(bytes, this.#monotonicUs)
-  }
-
-  #updateGauges(): void {
-    const { keyspace, gauges } = this
-    gauges[Gauge.usedBytes] = keyspace.arena.usedBytes
-    gauges[Gauge.evictableKeys] = keyspace.eviction.evictableKeys
   }
 
   /** Executes up to `framesMax` frames and publishes their replies; returns how many there were. */
@@ -151,37 +127,19 @@ export class ShardExecutor implements ShardSelf {
     if (done > 0) {
       this.#timing.end()
       requests.publishReleased()
-      this.#updateGauges()
+      this.housekeeping.report()
       this.#sender.flush()
     }
     return done
   }
 
-  /** Work that is due by the clock of the frames: active expiry, ten times a second. Returns whether it was. */
-  periodic(): boolean {
-    const nowMs = this.keyspace.nowMs
-    if (nowMs - this.#periodicAtMs < PERIOD_MS) return false
-    this.#periodicAtMs = nowMs
-    const startedUs = this.#clock.monotonicUs()
-    // A frame that waits for a lock must still find the keys that were alive at its own time.
-    this.keyspace.nowMs = Math.min(nowMs, this.locks.oldestMs)
-    this.keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs)
-    this.keyspace.nowMs = nowMs
-    this.#expireCycleUs += this.#clock.monotonicUs() - startedUs
-    if (this.blocking.serve(0) > 0) {
-      this.#timing.end()
-      this.#sender.flush()
-    }
-    return true
-  }
-
-  /** A slice of work for a time without requests; false when there is none left. */
-  idleWork(): boolean {
-    // Asked for before every sleep, which may be thousands of times a second: once for each time stamp is enough.
-    if (this.keyspace.nowMs === this.#idleAtMs) return false
-    if (this.keyspace.rehash(IDLE_SLICE_US, this.#monotonicUs)) return true
-    this.#idleAtMs = this.keyspace.nowMs
-    return false
+  /** What is due between batches of requests. */
+  periodic(): void {
+    this.housekeeping.giveBackMemory()
+    // A client may wait for a stream whose time is over.
+    if (!this.housekeeping.periodic() || this.blocking.serve(0) === 0) return
+    this.#timing.end()
+    this.#sender.flush()
   }
 
   /** Blocks until a request comes or `timeoutMs` is over. */
@@ -299,7 +257,11 @@ export class ShardExecutor implements ShardSelf {
     this.#prepareCall(id, dbIndex, words, word, flags)
     this.#timing.begin(id)
     call.mayBeSliced = (flags & NEVER_SLICED) === 0
-    ;(call.spec.shard as (call: ShardCall) => void)(call)
+    try {
+      ;(call.spec.shard as (call: ShardCall) => void)(call)
+    } catch (error) {
+      this.#replyFailure(error)
+    }
     if (call.longWork !== null && !this.#firstSlice(call.longWork, id, words, word, flags)) return
     if ((flags & RequestFlag.part) === 0) this.#timing.count()
     this.#noteFailure(id)
@@ -318,7 +280,7 @@ export class ShardExecutor implements ShardSelf {
   #firstSlice(steps: Iterator<undefined>, id: number, words: Int32Array, word: number, flags: number): boolean {
     const call = this.#call
     call.longWork = null
-    if (takeSteps(steps, this.#clock.monotonicUs() + SLICE_US, this.#monotonicUs)) return true
+    if (this.#takeSteps(steps, this.#clock.monotonicUs())) return true
     this.#sender.cancel()
     const usedUs = this.#timing.leave()
     const { nowMs } = this.keyspace
@@ -354,13 +316,31 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.nowMs = work.nowMs
     sender.begin(work.target, work.sequence, work.flags)
     this.#prepareCall(work.id, work.dbIndex, work.words, 0, work.flags)
-    const isThrough = takeSteps(work.steps, startedUs + SLICE_US, this.#monotonicUs)
+    const isThrough = this.#takeSteps(work.steps, startedUs)
     work.usedUs += this.#clock.monotonicUs() - startedUs
     if (isThrough) this.#endLongWork(work)
     else sender.cancel()
     this.keyspace.nowMs = nowMs
     sender.flush()
     return true
+  }
+
+  /** Takes steps for as long as a slice may take. @returns whether the work is through, with its reply or an error */
+  #takeSteps(steps: Iterator<undefined>, startedUs: number): boolean {
+    try {
+      return takeSteps(steps, startedUs + SLICE_US, this.#monotonicUs)
+    } catch (error) {
+      this.#replyFailure(error)
+      return true
+    }
+  }
+
+  /** A command for which there was no memory answers so, and has left its keys whole; any other failure is the shard's end. */
+  #replyFailure(error: unknown): void {
+    if (!(error instanceof ArenaFullError)) throw error
+    this.#call.longWork = null
+    this.#sender.discard()
+    this.#sender.writer.error(errors.outOfMemory)
   }
 
   #endLongWork({ id, target, flags, usedUs }: LongWork): void {
@@ -467,7 +447,11 @@ export class ShardExecutor implements ShardSelf {
   }
 
   statistics(): ShardStatistics {
-    return shardFigures(this.#options.shard, this.keyspace, this.#timing.statistics, this.#expireCycleUs)
+    return shardFigures(this.#options.shard, this.keyspace, this.#timing.statistics, this.housekeeping.expireCycleUs)
+  }
+
+  evict(bytes: number): number {
+    return this.housekeeping.evict(bytes)
   }
 
   transactionOver(name: string): void {

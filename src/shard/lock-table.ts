@@ -89,6 +89,11 @@ export class LockTable {
     return this.#wholeShardOwner !== 0 ? this.#wholeShardOwner : (this.#ownerByKey.get(key) ?? 0)
   }
 
+  /** Whether somebody has the key locked. */
+  holds(key: string): boolean {
+    return this.#wholeShardOwner !== 0 || this.#ownerByKey.has(key)
+  }
+
   wait(frame: WaitingFrame): void {
     this.#waiting.push(frame)
     if (frame.scope === 'all') this.#wholeShardWaiters++

@@ -79,6 +79,12 @@ export class ReplySender {
     this.#count++
   }
 
+  /** Takes back what has been written into the reply in hand; of a reply that is on its way already nothing can be. */
+  discard(): void {
+    if (this.writer.spilled) this.#reopenAfterSpill()
+    else this.writer.position = this.writer.start
+  }
+
   /** Takes back what `begin` opened, into which nothing has been written. */
   cancel(): void {
     this.writer.position = this.writer.start

@@ -28,11 +28,8 @@ export interface ShardBirth {
 export function runShard(executor: ShardExecutor): never {
   for (;;) {
     const drained = executor.drain(DRAIN_FRAMES_MAX)
-    if (drained > 0) {
-      executor.periodic()
-      executor.giveBackMemory()
-    }
+    if (drained > 0) executor.periodic()
     if (executor.sliceWork() || drained > 0) continue
-    if (!executor.idleWork()) executor.sleep(SLEEP_MS_MAX)
+    if (!executor.housekeeping.idle()) executor.sleep(SLEEP_MS_MAX)
   }
 }

@@ -84,7 +84,13 @@ export class Elements extends RecordStore {
    * @throws ArenaFullError before anything was changed
    */
   addSought(buffer: Uint8Array, offset: number, length: number, valueLength: number): void {
-    this.add(this.soughtHash, buffer, offset, length, headerWord(0, 0, 0), valueLength, NO_EXPIRY)
+    try {
+      this.add(this.soughtHash, buffer, offset, length, headerWord(0, 0, 0), valueLength, NO_EXPIRY)
+    } catch (error) {
+      // The table may have grown before there was no memory for the element.
+      this.close()
+      throw error
+    }
   }
 
   /**
@@ -117,6 +123,8 @@ export class Elements extends RecordStore {
   /** Moves the cursor to a uniformly chosen element. @returns false when there is none */
   random(): boolean {
     const ref = this.table.selectRandom(this.keyspace.prng)
+    // It learns how long chains are: without that, not every element is as likely as another.
+    this.table.save(this.rootWords, this.rootAt)
     if (ref === NO_REF) return false
     this.load(ref)
     return true

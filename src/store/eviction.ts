@@ -19,6 +19,9 @@ const POOLED_KEY_BYTES = 256
 /** A look at the clock costs about as much as evicting a small key. */
 const EVICTIONS_A_CLOCK = 8
 
+/** Samples after which all keys seem to be protected. */
+const ROUNDS_MAX = 16
+
 type Order = 'lru' | 'lfu' | 'ttl' | 'random'
 
 class Candidate {
@@ -37,6 +40,9 @@ export class Eviction {
 
   /** Whether `maxmemory` is set. */
   isLimited = false
+
+  /** Says of the key in hand whether it must stay, whatever the policy. */
+  isProtected: (db: Database) => boolean = () => false
 
   private evicts = false
   private budgetUs = 500
@@ -121,19 +127,19 @@ export class Eviction {
     for (let i = 0; i < keyspace.databases; i++) {
       const db = keyspace.existingDatabase(this.nextDatabase)
       this.nextDatabase = this.nextDatabase + 1 < keyspace.databases ? this.nextDatabase + 1 : 0
-      if (db?.standOnRandom(this.volatileOnly) && standOnSame(db)) return db
+      if (db?.standOnRandom(this.volatileOnly) && standOnSame(db) && !this.isProtected(db)) return db
     }
     return null
   }
 
   /** Stands on the best candidate that is still there. */
   private chooseBestKey(): Database | null {
-    while (this.fillPool()) {
+    for (let round = 0; round < ROUNDS_MAX && this.fillPool(); round++) {
       while (this.pooled > 0) {
         const candidate = this.pool[--this.pooled]!
         const db = this.keyspace.existingDatabase(candidate.database)
         if (db === null || !db.peek(candidate.key, 0, candidate.keyLength)) continue
-        if (!this.volatileOnly || db.expireAtMs() !== NO_EXPIRY) return db
+        if ((!this.volatileOnly || db.expireAtMs() !== NO_EXPIRY) && !this.isProtected(db)) return db
       }
     }
     return null

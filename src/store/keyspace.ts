@@ -292,6 +292,7 @@ export class Keyspace {
   resetArena(): void {
     for (const database of this.made) database?.forget()
     this.nursery.forget()
+    this.condemned.forget()
     this.arena.reset()
   }
 }

@@ -201,6 +201,17 @@ describe.skipIf(!hasRedis7).each([1, 4])('geo commands on %i shard(s) beside Red
     await both.same('ZRANGE', 'k', 0, -1, 'WITHSCORES')
   })
 
+  it('finds the nearest of few, equal ones in the same order', async () => {
+    for (let size = 2; size <= 48; size++) {
+      const places = Array.from({ length: size }, (_, i) => [1 + ((i * 7) % 4) / 100, 2, `m${i}`])
+      await both.allSame(['DEL', 'k'], ['GEOADD', 'k', ...places.flat()])
+      for (let count = 1; count <= size; count += 1 + (size >> 3)) {
+        await both.same('GEOSEARCH', 'k', 'FROMLONLAT', 1.5, 2, 'BYRADIUS', 1000, 'km', 'COUNT', count)
+        await both.same('GEOSEARCH', 'k', 'FROMLONLAT', 1, 2, 'BYRADIUS', 1000, 'km', 'COUNT', count, 'DESC')
+      }
+    }
+  })
+
   it('finds places near the limits of the map', async () => {
     const coordinates = [-180, -179.99, -90, -0.001, 0, 0.001, 45, 179.99, 180]
     const latitudes = [-85.05112878, -85, -66.5, -0.001, 0, 0.001, 66.5, 80.5, 85.05112878]

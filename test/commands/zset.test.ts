@@ -398,6 +398,27 @@ describe.skipIf(!hasRedis7).each([1, 4])('sorted set commands on %i shard(s) bes
     await both.allSame(['UNLINK', 'd'], ['DEL', 'renamed'], ['DBSIZE'])
   })
 
+  it('lets others in between the slices of a large command without mixing their sets up', async () => {
+    const pairs = Array.from({ length: 4000 }, (_, i) => [(i * 7919) % 613, `m${i}`]).flat()
+    const evens = Array.from({ length: 4000 }, (_, i) => `m${i * 2}`)
+    await both.allSame(['ZADD', 'big', ...pairs], ['SADD', 'members', ...evens], ['ZADD', 'busy', 1, 'a'])
+    const others = both.server.client()
+    const long = [
+      both.same('ZUNIONSTORE', 'd', 2, 'big', 'members', 'WEIGHTS', 2, -1),
+      both.same('ZINTERSTORE', 'e', 2, 'big', 'members'),
+      both.same('ZRANGESTORE', 'f', 'big', 10, -10),
+    ]
+    const short: Promise<unknown>[] = []
+    for (let i = 0; i < 300; i++) {
+      short.push(others.zadd('busy', i % 50, `b${i}`), others.zunion(2, 'busy', 'none'), others.zpopmin('busy'))
+      short.push(others.zadd(`packed${i % 7}`, i, `p${i}`), others.sadd('busy set', i), others.spop('busy set'))
+    }
+    await Promise.all([...long, ...short])
+    for (const key of ['d', 'e', 'f', 'big']) await both.same('ZRANGE', key, 0, -1, 'WITHSCORES')
+    expect(await others.zcard('busy')).toBe(1)
+    others.disconnect()
+  })
+
   it.each([true, false])('chooses at random, and only among what is there (packed: %s)', async (packed) => {
     const pairs = Array.from({ length: 60 }, (_, i) => [i, `m${i}`]).flat()
     await fill('z', packed, ...pairs)

@@ -20,6 +20,7 @@ const UNITS_DEFAULT = [
   'unit/scan',
   'unit/type/string',
   'unit/type/incr',
+  'unit/type/list',
   'unit/type/set',
   'unit/type/hash',
   'unit/type/zset',
@@ -33,6 +34,13 @@ const UNITS_DEFAULT = [
   'unit/limits',
   'unit/info-command',
   'unit/multi',
+  'unit/bitops',
+  'unit/bitfield',
+  'unit/hyperloglog',
+  'unit/geo',
+  'unit/dump',
+  'unit/sort',
+  'unit/other',
 ]
 
 const USAGE = `npm run test:redis-suite -- [unit ...] [options]

@@ -76,7 +76,7 @@ export class SimulatedServer {
     order.look()
     const done = executor.drain(framesMax)
     if (done > 0) executor.periodic()
-    else executor.idleWork()
+    else executor.housekeeping.idle()
     return done
   }
 

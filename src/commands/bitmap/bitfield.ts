@@ -83,6 +83,7 @@ function runOperations(call: ShardCall, readOnly: boolean): void {
     writtenBytes = Math.max(writtenBytes, byteOfBit(operation.offset + operation.bits - 1) + 1)
   }
   let found = true
+  let created = false
   let grown = false
   if (writtenBytes === 0) {
     found = call.find(1)
@@ -96,6 +97,7 @@ function runOperations(call: ShardCall, readOnly: boolean): void {
   } else {
     const writable = standOnWritable(call, writtenBytes)
     if (writable === Writable.refused) return
+    created = writable === Writable.created
     grown = writable === Writable.grown
   }
   reply.array(count)
@@ -108,7 +110,8 @@ function runOperations(call: ShardCall, readOnly: boolean): void {
     if (operation.kind === GET) replyField(call, found)
     else if (changeField(call, grown)) changed = true
   }
-  if (changed) db.modified()
+  // A key that was made is a modification already, and the command counts as one.
+  if (changed && !created) db.modified()
 }
 
 /** Stands for "not an operation": arguments begin behind it. */

@@ -37,7 +37,8 @@ function setbit(call: ShardCall): void {
   const shift = 7 - (offset & 7)
   const old = ((db.bytes[at] as number) >>> shift) & 1
   if (old !== value) db.bytes[at] = (db.bytes[at] as number) ^ (1 << shift)
-  if (old !== value || writable === Writable.grown) db.modified()
+  // A key that was made is a modification already, and the command counts as one.
+  if (writable === Writable.grown || (old !== value && writable !== Writable.created)) db.modified()
   reply.integer(old)
 }
 

@@ -8,7 +8,6 @@ import { fixedText } from '../../base/fixed-text.js'
 import { parseDouble } from '../../base/float.js'
 import { LATITUDE_MAX, LATITUDE_MIN, LONGITUDE_MAX, LONGITUDE_MIN } from '../../base/geo/geohash.js'
 import { encodeError, errors } from '../../resp/errors.js'
-import { ValueType } from '../../store/value-type.js'
 import type { ShardCall } from '../shard-call.js'
 import type { ArgumentSpec } from '../spec.js'
 
@@ -53,13 +52,6 @@ export function unitMetresAt(call: ShardCall, i: number): number {
   if (call.is(i, 'MI')) return 1609.34
   call.reply.error(UNSUPPORTED_UNIT)
   return 0
-}
-
-/** Whether the key in hand is something else than a sorted set; replies the error if so. */
-export function isOfOtherType(call: ShardCall): boolean {
-  if (call.db.type === ValueType.zset) return false
-  call.reply.error(errors.wrongType)
-  return true
 }
 
 export const positionArguments: readonly ArgumentSpec[] = [

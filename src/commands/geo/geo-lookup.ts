@@ -11,7 +11,8 @@ import { errors } from '../../resp/errors.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from '../spec.js'
-import { isOfOtherType, unitArgument, unitMetresAt } from './geo-arguments.js'
+import { isOfOtherType } from '../zset/zset-reply.js'
+import { unitArgument, unitMetresAt } from './geo-arguments.js'
 import { replyDistance, replyPosition } from './geo-reply.js'
 
 function geopos(call: ShardCall): void {

@@ -11,7 +11,8 @@ import { AddOption, AddResult, type SortedSet } from '../../store/zset/sorted-se
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
-import { given, isOfOtherType, positionArguments, readPosition } from './geo-arguments.js'
+import { isOfOtherType } from '../zset/zset-reply.js'
+import { given, positionArguments, readPosition } from './geo-arguments.js'
 
 /** Longitude, latitude and member. */
 const PLACE_ARGUMENTS = 3

@@ -30,7 +30,7 @@ function combine(call: ShardCall, operation: Operation): void {
   const combination = new SetCombination(call)
   if (!combination.begin(operation, 1, call.argc)) return
   if (combination.needsPending || combination.work > STRAIGHT_MEMBERS_MAX) {
-    const pending = call.keyspace.sets.beginPending(NO_EXPIRY)
+    const pending = call.keyspace.sets.beginPending(NO_EXPIRY, combination.expected)
     combination.into(pending, pending)
     workOut(call, combination, pending, () => {
       reply.set(pending.size)
@@ -47,7 +47,7 @@ function combine(call: ShardCall, operation: Operation): void {
 function store(call: ShardCall, operation: Operation): void {
   const combination = new SetCombination(call)
   if (!combination.begin(operation, 2, call.argc)) return
-  const pending = call.keyspace.sets.beginPending(NO_EXPIRY)
+  const pending = call.keyspace.sets.beginPending(NO_EXPIRY, combination.expected)
   combination.into(pending, pending)
   workOut(call, combination, pending, () => {
     const { size } = pending

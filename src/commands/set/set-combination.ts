@@ -33,6 +33,8 @@ const UNION_SOURCES_ASKED_MAX = 4
 export class SetCombination implements MemberVisitor {
   /** How many members are looked at, about. */
   work = 0
+  /** How many members there will be, as far as is known before. */
+  expected = 1
   /** Whether the members only become right in a set that is being made. */
   needsPending = false
 
@@ -135,6 +137,7 @@ export class SetCombination implements MemberVisitor {
 
   private beginUnion(): void {
     this.work = this.total()
+    this.expected = this.work
     // Otherwise `askedTo` grows with each set that has been gone through.
     this.needsPending = this.sources.length > UNION_SOURCES_ASKED_MAX
   }

@@ -105,7 +105,7 @@ class Others implements MemberVisitor {
 /** Replies with all members but `kept` of them, which become the key's new set. */
 function keepFew(call: ShardCall, set: OpenSet, kept: number): void {
   const { db, keyspace } = call
-  const pending = keyspace.sets.beginPending(db.expireAtMs())
+  const pending = keyspace.sets.beginPending(db.expireAtMs(), kept)
   try {
     visitSample(set, kept, keyspace.prng, pending)
     set.visit(new Others(pending, membersReply.to(call.reply)))

@@ -163,7 +163,13 @@ export function replyEntry(reply: ReplyWriter, entries: StreamEntries): void {
  * Replies with an array of the entries from one ID to another.
  * @param countMax how many at most, 0 for all
  */
-export function replyRange(call: ShardCall, start: StreamId, end: StreamId, countMax: number, isReverse: boolean): void {
+export function replyRange(
+  call: ShardCall,
+  start: StreamId,
+  end: StreamId,
+  countMax: number,
+  isReverse: boolean,
+): void {
   const { keyspace, reply } = call
   const { entries, root } = keyspace.streams
   const { length } = root

@@ -12,7 +12,16 @@ import { References } from '../../store/stream/stream-trim.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from '../spec.js'
-import { areIds, findGroup, groupArgument, idsArgument, KeyState, readId, readStream, writeStream } from './stream-call.js'
+import {
+  areIds,
+  findGroup,
+  groupArgument,
+  idsArgument,
+  KeyState,
+  readId,
+  readStream,
+  writeStream,
+} from './stream-call.js'
 import { referencesArgument, referencesAt } from './trim-options.js'
 
 const COUNT_NOT_POSITIVE = encodeError('ERR Number of IDs must be a positive integer')

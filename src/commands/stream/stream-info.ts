@@ -293,7 +293,10 @@ export const streamInfoCommands: readonly CommandSpec[] = [
         summary: 'Returns what is known of a stream, with `FULL` its entries and groups too.',
         history: [
           ['6.0.0', 'Modifier `FULL`.'],
-          ['7.0.0', 'Fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`.'],
+          [
+            '7.0.0',
+            'Fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`.',
+          ],
         ],
         arguments: [
           keyArgument,

@@ -5,20 +5,20 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/xreadgroup/; order of checks as in Redis 7.0.
  */
-import { encodeError, errors } from '../../resp/errors.js'
-import { advance } from '../../store/stream/stream-progress.js'
+import { encodeError } from '../../resp/errors.js'
 import { StreamId } from '../../store/stream/stream-id.js'
+import { advance } from '../../store/stream/stream-progress.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import type { CommandSpec, KeySpec } from '../spec.js'
+import { findStreamKeys, readOptions as options } from './read-options.js'
 import {
   findGroup,
   idBytes,
   isCharacter,
   KeyState,
   readId,
-  readInteger,
   readStream,
   replyEntry,
   replyId,
@@ -27,14 +27,6 @@ import {
   useConsumer,
 } from './stream-call.js'
 
-const UNBALANCED = encodeError(
-  "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
-)
-const GROUP_IN_XREAD = encodeError('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.')
-const NOACK_IN_XREAD = encodeError('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.')
-const NO_GROUP = encodeError('ERR Missing GROUP option for XREADGROUP')
-const TIMEOUT_NO_INTEGER = encodeError('ERR timeout is not an integer or out of range')
-const TIMEOUT_NEGATIVE = encodeError('ERR timeout is negative')
 const LAST_ID_IN_XREADGROUP = encodeError(
   'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
 )
@@ -58,79 +50,6 @@ const GREATER = 0x3e
 const after = new StreamId()
 const lastEntryId = new StreamId()
 const end = new StreamId()
-
-class ReadOptions {
-  /** -1 without BLOCK. */
-  timeoutMs = -1
-  /** 0 for all. */
-  count = 0
-  isAcknowledged = false
-  /** Where the name of the group stands, its consumer's behind it; 0 in XREAD. */
-  groupAt = 0
-  /** Where the keys begin; as many IDs stand behind them. */
-  keysAt = 0
-  streams = 0
-
-  /** @returns false after an error reply */
-  parse(call: ShardCall, isGroupRead: boolean): boolean {
-    const { argc, reply } = call
-    this.timeoutMs = -1
-    this.count = 0
-    this.isAcknowledged = false
-    this.groupAt = 0
-    this.keysAt = 0
-    for (let i = 1; i < argc; i++) {
-      const more = argc - i - 1
-      if (more > 0 && call.is(i, 'BLOCK')) {
-        this.timeoutMs = readInteger(call, ++i, TIMEOUT_NO_INTEGER)
-        if (Number.isNaN(this.timeoutMs)) return false
-        if (this.timeoutMs < 0) {
-          reply.error(TIMEOUT_NEGATIVE)
-          return false
-        }
-      } else if (more > 0 && call.is(i, 'COUNT')) {
-        this.count = readInteger(call, ++i)
-        if (Number.isNaN(this.count)) return false
-        if (this.count < 0) this.count = 0
-      } else if (more > 0 && call.is(i, 'STREAMS')) {
-        if (more % 2 !== 0) {
-          reply.error(UNBALANCED)
-          return false
-        }
-        this.keysAt = i + 1
-        this.streams = more / 2
-        break
-      } else if (more > 1 && call.is(i, 'GROUP')) {
-        if (!isGroupRead) {
-          reply.error(GROUP_IN_XREAD)
-          return false
-        }
-        this.groupAt = i + 1
-        i += 2
-      } else if (call.is(i, 'NOACK')) {
-        if (!isGroupRead) {
-          reply.error(NOACK_IN_XREAD)
-          return false
-        }
-        this.isAcknowledged = true
-      } else {
-        reply.error(errors.syntax)
-        return false
-      }
-    }
-    if (this.keysAt === 0) {
-      reply.error(errors.syntax)
-      return false
-    }
-    if (isGroupRead && this.groupAt === 0) {
-      reply.error(NO_GROUP)
-      return false
-    }
-    return true
-  }
-}
-
-const options = new ReadOptions()
 
 function xread(call: ShardCall): void {
   if (options.parse(call, false)) read(call)
@@ -203,7 +122,8 @@ function readAll(call: ShardCall): boolean {
   let mark = 0
   for (let i = keysAt; i < keysAt + streams; i++) {
     if (readStream(call, i) !== KeyState.stream) continue
-    const reading = options.groupAt > 0 ? prepareGroupRead(call, i) : hasEntriesAfter(call, i) ? Reading.fresh : Reading.nothing
+    const reading =
+      options.groupAt > 0 ? prepareGroupRead(call, i) : hasEntriesAfter(call, i) ? Reading.fresh : Reading.nothing
     if (reading === Reading.nothing) continue
     // The reply to one stream, the commonest, may leave in pieces.
     if (streams === 1) openReply(call)
@@ -370,29 +290,6 @@ function readAfterWait(call: ShardCall): void {
   replyStream(call, readyKey, false, options.count === 0 ? COUNT_AFTER_WAIT : options.count)
 }
 
-/** The keys stand between STREAMS and as many IDs; options before may have arguments that look like it. */
-function findStreamKeys(
-  bytes: Uint8Array,
-  offsets: Int32Array,
-  lengths: Int32Array,
-  argc: number,
-  into: number[],
-): void {
-  let i = 1
-  for (; i < argc; i++) {
-    const word = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + (offsets[i] as number), lengths[i])
-      .toString('latin1')
-      .toUpperCase()
-    if (word === 'BLOCK' || word === 'COUNT') i++
-    else if (word === 'GROUP') i += 2
-    else if (word === 'STREAMS') break
-    else if (word !== 'NOACK') return
-  }
-  const more = argc - i - 1
-  if (more <= 0 || more % 2 !== 0) return
-  for (let k = 0; k < more / 2; k++) into.push(i + 1 + k)
-}
-
 function streamsKeySpec(startFrom: number): readonly KeySpec[] {
   return [
     {
@@ -457,7 +354,8 @@ export const streamReadCommands: readonly CommandSpec[] = [
     name: 'xreadgroup',
     arity: -7,
     flags: ['write', 'blocking', 'movablekeys'],
-    summary: 'Returns entries of streams to a consumer of a group: new ones, for which it may wait, or its pending ones.',
+    summary:
+      'Returns entries of streams to a consumer of a group: new ones, for which it may wait, or its pending ones.',
     complexity: 'O(M) for each stream, with M being the number of entries returned',
     keySpecs: streamsKeySpec(4),
     arguments: [

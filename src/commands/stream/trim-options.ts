@@ -12,17 +12,13 @@ import type { ShardCall } from '../shard-call.js'
 import type { ArgumentSpec } from '../spec.js'
 import { isCharacter, readId, readInteger } from './stream-call.js'
 
-const TWO_STRATEGIES = encodeError(
-  'ERR syntax error, MAXLEN and MINID options at the same time are not compatible',
-)
+const TWO_STRATEGIES = encodeError('ERR syntax error, MAXLEN and MINID options at the same time are not compatible')
 const NEGATIVE_LENGTH = encodeError('ERR The MAXLEN argument must be >= 0.')
 const NEGATIVE_LIMIT = encodeError('ERR The LIMIT argument must be >= 0.')
 const LIMIT_WITHOUT_STRATEGY = encodeError(
   'ERR syntax error, LIMIT cannot be used without specifying a trimming strategy',
 )
-const LIMIT_WITHOUT_APPROXIMATION = encodeError(
-  'ERR syntax error, LIMIT cannot be used without the special ~ option',
-)
+const LIMIT_WITHOUT_APPROXIMATION = encodeError('ERR syntax error, LIMIT cannot be used without the special ~ option')
 const NO_STRATEGY = encodeError('ERR syntax error, XTRIM must be called with a trimming strategy')
 
 /** An approximate trim without a LIMIT removes no more than as many nodes hold. */

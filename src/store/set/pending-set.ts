@@ -20,6 +20,7 @@ export class PendingSet implements MemberVisitor {
   /** Whether there is a member, and so a key in the nursery. */
   private isMade = false
   private expireAtMs = NO_EXPIRY
+  private expected = 1
   private readonly set: OpenSet
 
   /** @param number no other one of the keyspace has it */
@@ -31,10 +32,14 @@ export class PendingSet implements MemberVisitor {
     new DataView(this.name.buffer).setFloat64(0, number)
   }
 
-  /** @param expireAtMs what the key will have that this is moved to */
-  begin(expireAtMs: number): void {
+  /**
+   * @param expireAtMs what the key will have that this is moved to
+   * @param expected how many members there will be, as far as is known: a large set is not made small first
+   */
+  begin(expireAtMs: number, expected: number): void {
     assert(!this.isMade, 'a set in the making was not ended')
     this.expireAtMs = expireAtMs
+    this.expected = expected
   }
 
   get size(): number {
@@ -56,7 +61,7 @@ export class PendingSet implements MemberVisitor {
     }
     const { nursery, stats } = this.keyspace
     const { dirty } = stats
-    this.set.create(nursery, this.name, 0, NAME_BYTES, this.expireAtMs, bytes, offset, length, 1)
+    this.set.create(nursery, this.name, 0, NAME_BYTES, this.expireAtMs, bytes, offset, length, this.expected)
     stats.dirty = dirty
     this.isMade = true
     return true

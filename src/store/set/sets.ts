@@ -67,10 +67,10 @@ export class Sets implements ValueKind {
     return sources[i]!
   }
 
-  /** A set to be made that becomes a key's value later. Give it back with `endPending`, whatever happens. */
-  beginPending(expireAtMs: number): PendingSet {
+  /** A set to be made that becomes a key's value later, see `PendingSet.begin`. It ends with `endPending`, whatever happens. */
+  beginPending(expireAtMs: number, expected: number): PendingSet {
     const pending = this.idlePending.pop() ?? new PendingSet(this.keyspace, ++this.pendingCount)
-    pending.begin(expireAtMs)
+    pending.begin(expireAtMs, expected)
     return pending
   }
 

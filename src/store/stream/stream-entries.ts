@@ -157,14 +157,10 @@ export class StreamEntries {
         if (this.atEnd) return false
         this.openNode()
         this.beforeNode = false
-        this.at = node.firstEntryAt
+        this.at = node.seekEntry(node.firstEntryAt, this.start)
         this.elements = 0
       }
-      while (this.elements > 0) {
-        this.at = node.next(this.at)
-        this.elements--
-      }
-      const position = this.at
+      const position = node.skip(this.at, this.elements)
       if (node.isEnd(position)) {
         this.beforeNode = true
         this.atEnd = !this.nodes.next()
@@ -173,7 +169,7 @@ export class StreamEntries {
       node.openEntry(position)
       this.at = node.elementsAt
       this.elements = node.elementsAhead
-      if (node.isDeleted || node.entryId.compare(this.start) < 0) continue
+      if (node.isDeleted) continue
       if (node.entryId.compare(this.end) > 0) return this.finish()
       this.position = position
       this.masterFieldAt = node.masterFieldsAt

@@ -84,9 +84,7 @@ export class StreamNode extends Listpack {
 
   /** Where the first entry stands. */
   get firstEntryAt(): number {
-    let at = this.masterFieldsAt
-    for (let i = 0; i < this.masterFieldCount; i++) at = this.next(at)
-    return this.next(at)
+    return this.skip(this.masterFieldsAt, this.masterFieldCount + 1)
   }
 
   /** Where the entry in front of an entry, or of the end, stands; -1 when there is none. */
@@ -105,18 +103,18 @@ export class StreamNode extends Listpack {
     this.hasMasterFields = (flags & SAME_FIELDS_FLAG) !== 0
     const { entryId } = this
     entryId.copy(this.masterId)
-    let at = this.next(position)
+    let at = this.skip(position, 1)
     this.decode(at)
     entryId.addMs(this.high, this.low)
-    at = this.next(at)
+    at = this.skip(at, 1)
     this.decode(at)
     entryId.addSeq(this.high, this.low)
-    at = this.next(at)
+    at = this.skip(at, 1)
     if (this.hasMasterFields) {
       this.fieldCount = this.masterFieldCount
     } else {
       this.fieldCount = this.integerAt(at)
-      at = this.next(at)
+      at = this.skip(at, 1)
     }
     this.elementsAt = at
   }
@@ -128,9 +126,32 @@ export class StreamNode extends Listpack {
 
   /** Where the entry behind the one that was opened stands, or the end. */
   get nextEntryAt(): number {
-    let at = this.elementsAt
-    for (let i = this.elementsAhead; i > 0; i--) at = this.next(at)
+    return this.skip(this.elementsAt, this.elementsAhead)
+  }
+
+  /** The first entry from the position on whose ID is not less than this one, which is opened; or the end. */
+  seekEntry(position: number, id: StreamId): number {
+    let at = position
+    while (!this.isEnd(at)) {
+      this.openEntry(at)
+      if (this.entryId.compare(id) >= 0) break
+      at = this.nextEntryAt
+    }
     return at
+  }
+
+  /** The position behind so many elements. */
+  skip(position: number, count: number): number {
+    const { bytes, base } = this
+    let at = base + position
+    for (let i = count; i > 0; i--) {
+      // The commonest encodings have their length in the first byte, and a byte behind them for the way back.
+      const first = bytes[at]!
+      if (first < 0x80) at += 2
+      else if (first < 0xc0) at += (first & 63) + 2
+      else at = base + this.next(at - base)
+    }
+    return at - base
   }
 
   /** Marks the entry at the position, which is not deleted, as deleted. It must not be the node's last one. */

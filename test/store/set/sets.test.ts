@@ -304,8 +304,8 @@ test('a set in the making is nobody else’s until it is moved, and leaves nothi
   const { keyspace, db, before } = emptyKeyspace()
   const { stats } = keyspace
   const dirty = stats.dirty
-  const first = keyspace.sets.beginPending(NO_EXPIRY)
-  const second = keyspace.sets.beginPending(NO_EXPIRY)
+  const first = keyspace.sets.beginPending(NO_EXPIRY, 1)
+  const second = keyspace.sets.beginPending(NO_EXPIRY, 1)
   expect(first.size).toBe(0)
   for (let i = 0; i < 300; i++) {
     for (const [pending, text] of [

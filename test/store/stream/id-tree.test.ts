@@ -140,7 +140,7 @@ describe('the index by stream ID', () => {
     const checked = new Checked(1)
     const arena = checked.arena
     const filler: ReturnType<Arena['tryAllocate']>[] = []
-    for (let i = 0; i < 3000; i++) checked.insert(BigInt(i * 7919 % 4001), i)
+    for (let i = 0; i < 3000; i++) checked.insert(BigInt((i * 7919) % 4001), i)
     for (let size = 32768; size >= 8; size >>>= 1) {
       for (let ref = arena.tryAllocate(size); ref !== 0; ref = arena.tryAllocate(size)) filler.push(ref)
     }
