@@ -180,6 +180,8 @@ export type ReachOf = (bytes: Uint8Array, offsets: Int32Array, lengths: Int32Arr
 export interface BlockingSpec {
   /** Which of its keys it waits for: all (if nothing is said), or the first only, whose elements go to the others (BLMOVE). */
   readonly keys?: 'all' | 'first'
+  /** It waits only with this option, given in lower case; without it, it is a command like any other (XREAD). */
+  readonly option?: Uint8Array
   /** Also run again when a key of its own is gone or has another type than before (XREADGROUP). */
   readonly endsWithKey?: boolean
 }

@@ -16,7 +16,7 @@ import { encodeError, errors, execDiscarded, unknownCommand, unknownSubcommand, 
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { ParseResult, RequestParser } from '../resp/request-parser.js'
 import { RequestFlag } from '../ring/frames.js'
-import { routeBlocking } from '../router/blocking-route.js'
+import { mayWait, routeBlocking } from '../router/blocking-route.js'
 import type { Answer, CommandRequest } from '../router/request.js'
 import type { Router } from '../router/router.js'
 import type { Connection } from './connection.js'
@@ -260,7 +260,10 @@ export class Dispatcher {
     session.lastCommandId = id
     if (session.transaction !== null && this.#queueable[id] !== 0) {
       this.#queue(connection, spec, bytes, offsets, lengths, argc)
-    } else if (kind === CommandKind.shard) {
+    } else if (
+      kind === CommandKind.shard ||
+      (kind === CommandKind.blocking && !mayWait(spec, bytes, offsets, lengths, argc))
+    ) {
       this.commandsProcessed++
       const sequence = connection.issued
       connection.issued = (sequence + 1) | 0

@@ -15,6 +15,11 @@ import { integerDigits, writeBigInt, writeInteger } from '../base/integer.js'
 import { encodeError } from './errors.js'
 
 const SCRATCH_BYTES_INITIAL = 64 * 1024
+/** Above this length copying by a loop costs more than by the engine, see base/bytes.ts. */
+const SHORT_BULK_BYTES_MAX = 40
+/** `$`, two digits and two line ends. */
+const SHORT_BULK_OVERHEAD_BYTES = 7
+
 /** Above this a spilled reply is handed on in parts, so that a reply of any size needs only this much room. */
 const SCRATCH_BYTES_STREAM = 256 * 1024
 /** A scratch buffer that one big reply has grown past this is let go after it. */
@@ -200,9 +205,45 @@ export class ReplyWriter {
   }
 
   bulk(source: Uint8Array, offset: number, length: number): void {
+    if (length <= SHORT_BULK_BYTES_MAX) {
+      this.#shortBulk(source, offset, length)
+      return
+    }
     this.#header(DOLLAR, length)
     this.raw(source, offset, length)
     this.#crlf()
+  }
+
+  /** A bulk string of up to two digits of length, in one go: most replies are many of these. */
+  #shortBulk(source: Uint8Array, offset: number, length: number): void {
+    this.ensure(length + SHORT_BULK_OVERHEAD_BYTES)
+    const bytes = this.bytes
+    let to = this.position
+    bytes[to++] = DOLLAR
+    if (length >= 10) {
+      // A tenth, exactly, of what is below 100.
+      const tens = (length * 205) >>> 11
+      bytes[to++] = ZERO + tens
+      bytes[to++] = ZERO + length - tens * 10
+    } else {
+      bytes[to++] = ZERO + length
+    }
+    bytes[to] = CR
+    bytes[to + 1] = LF
+    to += 2
+    const end = offset + length
+    let from = offset
+    for (; from + 3 < end; from += 4) {
+      bytes[to] = source[from]!
+      bytes[to + 1] = source[from + 1]!
+      bytes[to + 2] = source[from + 2]!
+      bytes[to + 3] = source[from + 3]!
+      to += 4
+    }
+    while (from < end) bytes[to++] = source[from++]!
+    bytes[to] = CR
+    bytes[to + 1] = LF
+    this.position = to + 2
   }
 
   bulkBytes(source: Uint8Array): void {

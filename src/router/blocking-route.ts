@@ -5,7 +5,7 @@
  * of the first one, where the command is attempted; when it finds nothing, its client is parked on every shard that has a key
  * which it waits for, before the locks are gone. So clients stand in the order of the locks, on all shards.
  */
-import { copyOf } from '../base/bytes.js'
+import { copyOf, equalsAsciiIgnoreCase } from '../base/bytes.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { specs } from '../commands/table.js'
 import { decodeWouldBlock, type WouldBlock } from '../commands/would-block.js'
@@ -19,6 +19,22 @@ import type { Router } from './router.js'
 import { isStreamRead, readStreamsLocked } from './stream-reads.js'
 
 const NO_BYTES = new Uint8Array(0)
+
+/** Whether a command that has an entry for waiting may wait with these arguments. */
+export function mayWait(
+  { blocking }: CommandSpec,
+  bytes: Uint8Array,
+  offsets: Int32Array,
+  lengths: Int32Array,
+  argc: number,
+): boolean {
+  const option = blocking?.option
+  if (option === undefined) return true
+  for (let i = 1; i < argc; i++) {
+    if (equalsAsciiIgnoreCase(bytes, offsets[i] as number, lengths[i] as number, option)) return true
+  }
+  return false
+}
 
 /** As `Router.route`, for a command that may wait. The reply comes to the sink of the blocked clients. */
 export function routeBlocking(

@@ -2,23 +2,12 @@
  * What two replies to the same command may differ in: where Redis itself gives no order and no certainty, and where
  * docs/differences.md says and explains that we answer otherwise.
  *
- * Only used by tests. Every allowance has a name and a reason, is as narrow as it can be, and is counted, so that one that
- * is not needed any more shows.
+ * Only used by tests. Those about collections stand in collection-allowances.ts.
  */
+import { type Allowance, CLOCK_MS_MAX } from './allowance.js'
+import { collectionAllowances } from './collection-allowances.js'
 import { bulkOf, elementsOf, integerOf, isErrorReply } from './reply-bytes.js'
 import type { Argv } from './step.js'
-
-interface Allowance {
-  readonly name: string
-  readonly reason: string
-  /** Full names of commands, as in the command table. */
-  readonly commands: readonly string[]
-  /** Whether two replies that are not equal are both right. */
-  allows(ours: Buffer, redis: Buffer, argv: Argv): boolean
-}
-
-/** The servers get a command at slightly different times, on a busy machine even at clearly different ones. */
-const CLOCK_MS_MAX = 3000n
 
 /** Durations of a workload end within ten years, and its points in time are in the past or after the year 2100. */
 const DURATION_MS_MAX = BigInt(20 * 366 * 24 * 3600 * 1000)
@@ -48,6 +37,7 @@ function distance(a: bigint, b: bigint): bigint {
 const EXPIRY_COMMANDS = ['ttl', 'pttl', 'expiretime', 'pexpiretime']
 
 export const allowances: readonly Allowance[] = [
+  ...collectionAllowances,
   {
     name: 'clock',
     reason:
@@ -106,20 +96,9 @@ export const allowances: readonly Allowance[] = [
     allows: (ours, redis) => (integerOf(ours) ?? -1n) >= 0n && (integerOf(redis) ?? -1n) >= 0n,
   },
   {
-    name: 'order of keys',
-    reason: 'KEYS gives keys in no order',
-    commands: ['keys'],
-    allows(ours, redis) {
-      const own = elementsOf(ours)
-      const other = elementsOf(redis)
-      if (own === undefined || other === undefined) return false
-      return Buffer.concat(own.sort(Buffer.compare)).equals(Buffer.concat(other.sort(Buffer.compare)))
-    },
-  },
-  {
     name: 'part of a scan',
-    reason: "cursors, and how many keys come with one, are each server's own",
-    commands: ['scan'],
+    reason: "cursors, and how many elements come with one, are each server's own",
+    commands: ['scan', 'sscan', 'hscan', 'zscan'],
     allows: (ours, redis) => [ours, redis].every((reply) => isScanReply(reply)),
   },
   {

@@ -4,6 +4,7 @@
  *
  * Only used by tests.
  */
+import { commands } from '../../src/commands/table.js'
 import { allowances } from './allowances.js'
 import { elementsOf, isErrorReply } from './reply-bytes.js'
 import type { Argv } from './step.js'
@@ -36,10 +37,12 @@ export class Tally {
   }
 }
 
-/** The command's name as in the command table: for OBJECT with its subcommand. */
+const containers = commands.filter(({ subcommands }) => subcommands !== undefined).map(({ name }) => name)
+
+/** The command's name as in the command table: for OBJECT and its kin with the subcommand. */
 export function nameOf(argv: Argv): string {
-  const [command, subcommand] = argv.slice(0, 2).map((word) => word.toString('latin1').toLowerCase())
-  return command === 'object' && subcommand !== undefined ? `${command}|${subcommand}` : (command ?? '')
+  const [command = '', subcommand] = argv.slice(0, 2).map((word) => word.toString('latin1').toLowerCase())
+  return containers.includes(command) && subcommand !== undefined ? `${command}|${subcommand}` : command
 }
 
 export class Comparison {
@@ -60,7 +63,13 @@ export class Comparison {
     const queue = this.#queues[client]
     if (name === 'multi' && answer === '+OK\r\n') this.#queues[client] = []
     if (name === 'exec') return this.#execReplies(queue, ours, redis)
-    return this.#equalOrAllowed(argv, ours, redis)
+    return this.areEqualOrAllowed(argv, ours, redis)
+  }
+
+  /** The same for a command of a client that is in no transaction, or of what a step looks at. */
+  areRightAlone(argv: Argv, ours: Buffer, redis: Buffer): boolean {
+    this.#tally.countReply(nameOf(argv), redis)
+    return this.areEqualOrAllowed(argv, ours, redis)
   }
 
   #execReplies(queue: readonly Argv[], ours: Buffer, redis: Buffer): boolean {
@@ -70,11 +79,12 @@ export class Comparison {
     if (own?.length !== other.length || other.length !== queue.length) return false
     return queue.every((argv, i) => {
       this.#tally.countReply(nameOf(argv), other[i] as Buffer)
-      return this.#equalOrAllowed(argv, own[i] as Buffer, other[i] as Buffer)
+      return this.areEqualOrAllowed(argv, own[i] as Buffer, other[i] as Buffer)
     })
   }
 
-  #equalOrAllowed(argv: Argv, ours: Buffer, redis: Buffer): boolean {
+  /** Counts the allowance, but not the command. */
+  areEqualOrAllowed(argv: Argv, ours: Buffer, redis: Buffer): boolean {
     if (ours.equals(redis)) return true
     const name = nameOf(argv)
     const allowance = allowances.find((one) => one.commands.includes(name) && one.allows(ours, redis, argv))

@@ -3,12 +3,10 @@
  *
  * Only used by tests. Invariant: no word depends on the clock, so that a seed gives the same commands at any time.
  */
+import type { CommandGroup } from '../../src/commands/spec.js'
 import type { Choice } from './choice.js'
-
-const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
-
-/** The words of a text, which blanks and line breaks separate. */
-const wordsOf = (text: string): string[] => text.trim().split(/\s+/)
+import { BROKEN_INTEGERS, FLOATS, INTEGERS, latin1, wordsOf } from './number-words.js'
+import { TypeWords } from './type-words.js'
 
 const KEYS = [
   '',
@@ -43,46 +41,6 @@ const KEYS = [
 
 /** Enough for tables of many buckets, and scans of many steps. */
 const MANY_KEYS = Array.from({ length: 200 }, (_, i) => latin1(`key:${i}`))
-
-/** Integers around every limit that a parser or a command has. */
-const INTEGERS = wordsOf(`
-  0 1 -1 2 10 -10 100 9999 10000 12345678 2147483647 2147483648 -2147483648 -2147483649 4294967295 4294967296
-  9007199254740991 9007199254740992 9007199254740993 -9007199254740991 -9007199254740992 -9007199254740993
-  9223372036854775806 9223372036854775807 9223372036854775808 -9223372036854775807 -9223372036854775808
-  -9223372036854775809 18446744073709551615 18446744073709551616 99999999999999999999999999
-`)
-
-/** What looks like an integer and is none. */
-const BROKEN_INTEGERS = [
-  ...wordsOf(`
-  - + +1 01 -0 -01 00 1e3 0x10 1.0 1.5 abc 1a nan inf ١ 1_000
-`),
-  '',
-  ' ',
-  ' 1',
-  '1 ',
-  '1\0',
-  '1\n',
-]
-
-const FLOATS = [
-  ...wordsOf(`
-  0 1 -1 0.1 -0.1 1.5 3.14159 .5 5. -.5e-3 +1.5 00.10 -0 -0.0 1e3 1E3 1e+3 1e-3 1e0 3.0e3 0.00000000000000001
-  0.00000000000000000001 1e-17 5e-18 4.9e-18 1e17 1e18 1e19 123456789.123456789 9007199254740993 9223372036854775807
-  18446744073709551615 1e308 -1e308 1.7976931348623157e308 1e309 1e400 1e4000 1e4932 1.18973149535723176502e4932
-  -1.18973149535723176502e4932 1.2e4932 1e4933 1e99999 1e-4932 1e-4950 1e-5000 0x10 0x1p3 0x1.8p-1 -0x.8 0x 1p3 inf
-  -inf +inf INF infinity Infinity nan NaN -nan nan(1) 1e 1e+ e1 . - + --1 +-1 1.2.3 1,5 abc 1a 1_0
-  0.1234567890123456789012345678901234567890 99999999999999999999999999999999999999 0.30000000000000004
-`),
-  '',
-  ' ',
-  ' 1',
-  '1 ',
-  '1\n',
-  '\t1',
-  '1.5\0',
-  '1\x001',
-]
 
 /** Points in time in seconds that are well in the past or after the year 2100, and those that are no time. */
 const UNIX_SECONDS = wordsOf(`
@@ -129,10 +87,7 @@ const BROKEN_DATABASES = [
 ]
 
 const WORDS = [
-  ...wordsOf(`
-  NX XX GT LT GET EX PX EXAT PXAT KEEPTTL PERSIST REPLACE DB MATCH COUNT TYPE LEN IDX WITHMATCHLEN MINMATCHLEN ASYNC
-  SYNC AUTH SETNAME foo NXX
-`),
+  ...wordsOf('foo NXX ASYNC SYNC'),
   '',
   '\0',
   'N X',
@@ -158,30 +113,69 @@ const RELATIVE_SECONDS_SPREAD = 300_000_000
 const RELATIVE_MS_MIN = 1_000_000
 const RELATIVE_MS_SPREAD = 4_000_000_000
 
+/** How many keys of a workload belong to one group of commands. */
+const HOME_KEYS_MAX = 4
+
+/** Groups whose commands work on values of the same kind. */
+const GROUP_OF_VALUES: Readonly<Partial<Record<CommandGroup, CommandGroup>>> = { bitmap: 'string', geo: 'sorted-set' }
+
+const GROUPS_OF_VALUES: readonly CommandGroup[] = [
+  'string',
+  'list',
+  'hash',
+  'set',
+  'sorted-set',
+  'stream',
+  'hyperloglog',
+]
+
+export interface VocabularyOptions {
+  /** Now and then a value has hundreds of kilobytes. */
+  readonly hasBigValues: boolean
+  /** Elements are of so many kinds that collections grow beyond the usual thresholds. */
+  readonly hasLargeCollections: boolean
+  /** The words that options begin with. */
+  readonly tokens: readonly string[]
+}
+
 export class Vocabulary {
   readonly choice: Choice
   /** The keys of this workload; the first ones are used most. */
   readonly keys: readonly Buffer[]
+  readonly types: TypeWords
 
-  readonly #hasBigValues: boolean
+  readonly #options: VocabularyOptions
+  /** Where the commands of a group mostly find what they are made for. */
+  readonly #homes = new Map<CommandGroup, readonly Buffer[]>()
 
-  /** @param hasBigValues now and then a value has hundreds of kilobytes */
-  constructor(choice: Choice, hasBigValues: boolean) {
+  constructor(choice: Choice, options: VocabularyOptions) {
     this.choice = choice
-    this.#hasBigValues = hasBigValues
-    const few = choice.shuffled(KEYS).slice(0, choice.between(3, 12))
+    this.#options = options
+    const few = choice.shuffled(KEYS).slice(0, choice.between(5, 14))
     this.keys = choice.oneIn(6) ? [...few, ...MANY_KEYS] : few
+    this.types = new TypeWords(choice, options.hasLargeCollections, () => this.value())
+    for (const group of GROUPS_OF_VALUES) {
+      this.#homes.set(group, choice.shuffled(few).slice(0, choice.between(2, HOME_KEYS_MAX)))
+    }
   }
 
-  key(): Buffer {
+  /** Whether commands that add elements now and then add hundreds. */
+  get growsCollections(): boolean {
+    return this.#options.hasLargeCollections
+  }
+
+  /** Mostly one of those that commands of the group are used with. */
+  key(group?: CommandGroup): Buffer {
     const { choice, keys } = this
     if (choice.oneIn(200)) return choice.of(KEYS)
-    return choice.of(choice.oneIn(2) ? keys.slice(0, 3) : keys)
+    const home = group === undefined ? undefined : this.#homes.get(GROUP_OF_VALUES[group] ?? group)
+    if (home !== undefined && !choice.oneIn(8)) return choice.of(home)
+    return choice.of(choice.oneIn(2) ? keys.slice(0, 6) : keys)
   }
 
   value(): Buffer {
     const { choice } = this
-    if (this.#hasBigValues && choice.oneIn(30)) {
+    if (this.#options.hasBigValues && choice.oneIn(30)) {
       return Buffer.alloc(choice.between(10_000, choice.oneIn(10) ? 4_000_000 : 400_000), choice.bytes(7))
     }
     switch (choice.below(12)) {
@@ -270,15 +264,17 @@ export class Vocabulary {
   /** Anything: what stands where it does not belong. */
   word(): Buffer {
     const { choice } = this
-    switch (choice.below(6)) {
+    switch (choice.below(8)) {
       case 0:
         return this.key()
       case 1:
         return this.integer()
       case 2:
         return this.value()
+      case 3:
+        return this.types.element()
       default:
-        return latin1(choice.of(WORDS))
+        return latin1(choice.of(choice.oneIn(4) ? WORDS : this.#options.tokens))
     }
   }
 

@@ -5,6 +5,7 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/xreadgroup/; order of checks as in Redis 7.0.
  */
+import { asciiBytes } from '../../base/bytes.js'
 import { encodeError } from '../../resp/errors.js'
 import { StreamId } from '../../store/stream/stream-id.js'
 import { advance } from '../../store/stream/stream-progress.js'
@@ -38,6 +39,8 @@ const NEW_ID_IN_XREAD = encodeError(
 )
 const KEY_GONE = encodeError('UNBLOCKED the stream key no longer exists')
 const GROUP_GONE = encodeError('NOGROUP the consumer group this client was blocked on no longer exists')
+
+const BLOCK = asciiBytes('block')
 
 /** Who has waited gets no more than this many entries unless it has said a number. */
 const COUNT_AFTER_WAIT = 1000
@@ -346,7 +349,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
     complexity: 'O(N) for each stream, with N being the number of entries returned',
     keySpecs: streamsKeySpec(1),
     arguments: [countArgument, blockArgument, streamsArgument],
-    blocking: {},
+    blocking: { option: BLOCK },
     shard: xread,
   },
   {
@@ -373,7 +376,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
       { name: 'noack', type: 'pure-token', token: 'NOACK', optional: true },
       streamsArgument,
     ],
-    blocking: { endsWithKey: true },
+    blocking: { option: BLOCK, endsWithKey: true },
     shard: xreadgroup,
   },
 ]

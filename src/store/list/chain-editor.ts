@@ -203,7 +203,7 @@ export class ChainEditor {
     try {
       this.split(node, position)
     } catch (error) {
-      
+      this.chain.arena.free(unlinked)
       throw error
     }
   }

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ArenaFullError } from '../../../src/store/arena.js'
 import { copyRecord, moveRecord } from '../../../src/store/move-record.js'
-import { Encoding } from '../../../src/store/value-type.js'
-import { makeKeyspace, peekText } from '../keyspaces.js'
+import { Encoding, NO_EXPIRY } from '../../../src/store/value-type.js'
+import { makeKeyspace, peekText, setText } from '../keyspaces.js'
 import { elementsOf, ModelledList, nodeEntries, nodeForms } from './list-model.js'
 
 const SETTINGS = [-5, -2, -1, 0, 1, 2, 5, 128] as const
@@ -180,6 +180,66 @@ test('a list without memory stays as it was', () => {
     { numRuns: 60 },
   )
   expect(refused).toBeGreaterThan(0)
+})
+
+describe('edits at the edge of memory', () => {
+  const long = 'y'.repeat(9000)
+  const short = 'z'.repeat(900)
+  const edits: Record<string, (list: ModelledList) => void> = {
+    'a first element': (list) => {
+      list.pop(true, list.model.length)
+      list.push(true, long)
+    },
+    'a long element at the tail': (list) => list.push(false, long),
+    'a long element in the middle': (list) => list.insert(list.model.length >> 1, true, long),
+    'a short element in the middle': (list) => list.insert(list.model.length >> 1, true, short),
+    'a long value': (list) => list.set(list.model.length >> 1, long),
+    'a short value': (list) => list.set(list.model.length >> 1, short),
+  }
+
+  const edges = Object.keys(edits).flatMap((name) => [1, 2, 9, 2000].map((length) => ({ name, length })))
+  test.each(edges)('$name, into a list of $length, works or changes nothing', ({ name, length }) => {
+    const keyspace = makeKeyspace(1, 1)
+    keyspace.limits.listMaxListpackSize = length < 100 ? 8 : -2
+    const list = new ModelledList(keyspace)
+    for (let i = 0; i < length; i++) list.push(false, String(i % 100))
+    const db = keyspace.database(1)
+    const ballast: string[] = []
+    for (const bytes of [8000, 900, 100, 40, 24, 16, 8]) {
+      try {
+        for (;;) {
+          const key = `b${ballast.length}`
+          setText(db, key, 'b'.repeat(bytes), NO_EXPIRY)
+          ballast.push(key)
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(ArenaFullError)
+      }
+    }
+    let refused = 0
+    for (;;) {
+      const before = [...list.model]
+      try {
+        edits[name]!(list)
+        break
+      } catch (error) {
+        expect(error).toBeInstanceOf(ArenaFullError)
+        if (name !== 'a first element') expect(list.model).toEqual(before)
+        list.check()
+        refused++
+        peekText(db, ballast.pop()!)
+        db.remove()
+      }
+    }
+    list.check()
+    if (name.includes('long')) expect(refused).toBeGreaterThan(0)
+    list.pop(true, list.model.length)
+    for (const key of ballast) {
+      peekText(db, key)
+      db.remove()
+    }
+    expect(keyspace.memory().usedBytes).toBe(keyspace.memory().tableBytes)
+  })
 })
 
 describe('the shape of lists', () => {

@@ -396,6 +396,21 @@ describe('streams', () => {
     checked.free(1)
   })
 
+  it('delete and trim in large nodes, whose counters change their length', () => {
+    const checked = new Checked()
+    checked.keyspace.limits.streamNodeMaxEntries = 0
+    checked.keyspace.limits.streamNodeMaxBytes = 0
+    for (let i = 1; i <= 600; i++) checked.append(`${i}-0`, i % 3 === 0 ? ['n', String(i)] : ['m', 'x', 'n', String(i)])
+    for (let i = 2; i <= 270; i += 2) checked.delete(`${i}-0`)
+    checked.check()
+    const trim = new StreamTrim()
+    trim.by = TrimBy.length
+    trim.lengthMax = 50
+    checked.trim(trim, (fromEnd) => fromEnd <= 50)
+    checked.check()
+    checked.free(1)
+  })
+
   it('keep closed nodes no larger than they need to be', () => {
     const checked = new Checked()
     for (let i = 1; i <= 10_000; i++) checked.append(`${1_700_000_000_000 + i}-0`, ['a', 'value'])

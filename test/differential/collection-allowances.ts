@@ -1,0 +1,145 @@
+/**
+ * What replies about collections may differ in: Redis gives no order to what a hash or a set holds, chooses by chance, and
+ * streams tell times.
+ *
+ * Only used by tests.
+ */
+import { type Allowance, CLOCK_MS_MAX } from './allowance.js'
+import { bulkOf, elementsOf, integerOf } from './reply-bytes.js'
+import type { Argv } from './step.js'
+
+const ASTERISK = '*'.charCodeAt(0)
+
+/** Whether two arrays, sets or maps hold the same, in any order of groups of so many elements. */
+export function isSameInAnyOrder(ours: Buffer, redis: Buffer, groupSize: number): boolean {
+  const own = elementsOf(ours)
+  const other = elementsOf(redis)
+  if (own === undefined || other === undefined || ours[0] !== redis[0] || own.length !== other.length) return false
+  return sortedGroups(own, groupSize).equals(sortedGroups(other, groupSize))
+}
+
+function sortedGroups(elements: readonly Buffer[], groupSize: number): Buffer {
+  const groups: Buffer[] = []
+  for (let i = 0; i < elements.length; i += groupSize) groups.push(Buffer.concat(elements.slice(i, i + groupSize)))
+  return Buffer.concat(groups.sort(Buffer.compare))
+}
+
+/** Whether two replies are of the same types and have as many elements, all the way down. */
+export function isSameShape(ours: Buffer, redis: Buffer): boolean {
+  if (ours[0] !== redis[0]) return false
+  const own = elementsOf(ours)
+  const other = elementsOf(redis)
+  if (own === undefined && other === undefined) return bulkOf(ours) !== undefined && bulkOf(redis) !== undefined
+  if (own?.length !== other?.length) return false
+  return (own ?? []).every((element, i) => isSameShape(element, other?.[i] as Buffer))
+}
+
+/** The values behind these names are times in ms. */
+const TIME_FIELDS = ['idle', 'seen-time']
+
+/** What a newer version adds to the descriptions of consumers. */
+const NEWER_FIELDS = ['inactive', 'active-time']
+
+/** How many nodes and keys a radix tree has is the tree's own business. */
+const LAYOUT_FIELDS = ['radix-tree-nodes']
+
+const ENTRY_ID = /^\d+-\d+$/
+
+/** `[id, consumer, time, count]` or `[id, time, count]`, of which the time is the last but one. */
+function isPendingEntry(elements: readonly Buffer[]): boolean {
+  if (elements.length !== 3 && elements.length !== 4) return false
+  const isEntry = ENTRY_ID.test(bulkOf(elements[0] as Buffer)?.toString('latin1') ?? '')
+  return isEntry && elements.slice(-2).every((element) => integerOf(element) !== undefined)
+}
+
+function areCloseTimes(ours: Buffer, redis: Buffer): boolean {
+  const own = integerOf(ours)
+  const other = integerOf(redis)
+  if (own === undefined || other === undefined) return false
+  return own - other <= CLOCK_MS_MAX && other - own <= CLOCK_MS_MAX
+}
+
+const nameBefore = (elements: readonly Buffer[], i: number): string =>
+  i === 0 ? '' : (bulkOf(elements[i - 1] as Buffer)?.toString('latin1') ?? '')
+
+/** Without the fields, names and values, that a newer version adds. */
+function withoutNewerFields(elements: readonly Buffer[]): Buffer[] {
+  const isNewer = (i: number): boolean =>
+    i < elements.length && NEWER_FIELDS.includes(bulkOf(elements[i] as Buffer)?.toString('latin1') ?? '')
+  return elements.filter((_, i) => !isNewer(i) && (i === 0 || !isNewer(i - 1)))
+}
+
+/** Whether two descriptions of a stream differ only in times and in what is newer. */
+function isSameButForTimes(ours: Buffer, redis: Buffer): boolean {
+  if (ours.equals(redis)) return true
+  const other = elementsOf(redis)
+  const all = elementsOf(ours)
+  if (other === undefined || all === undefined || ours[0] !== redis[0]) return false
+  const own = all.length === other.length ? all : withoutNewerFields(all)
+  if (own.length !== other.length) return false
+  const isPending = isPendingEntry(own) && isPendingEntry(other)
+  return own.every((element, i) => {
+    const counterpart = other[i] as Buffer
+    const name = nameBefore(own, i)
+    const isTime = TIME_FIELDS.includes(name) || (isPending && i === own.length - 2)
+    if (isTime && areCloseTimes(element, counterpart)) return true
+    if (LAYOUT_FIELDS.includes(name) && integerOf(element) !== undefined && integerOf(counterpart) !== undefined) {
+      return true
+    }
+    return isSameButForTimes(element, counterpart)
+  })
+}
+
+function placeOf(argv: Argv, option: string): number {
+  return argv.findIndex((argument) => argument.toString('latin1').toLowerCase() === option)
+}
+
+export const collectionAllowances: readonly Allowance[] = [
+  {
+    name: 'order of a set',
+    reason: 'sets are in no order',
+    commands: ['smembers', 'sinter', 'sunion', 'sdiff', 'hkeys', 'hvals', 'spop', 'keys'],
+    allows: (ours, redis) => isSameInAnyOrder(ours, redis, 1),
+  },
+  {
+    name: 'order of a hash',
+    reason: 'the fields of a hash are in no order',
+    commands: ['hgetall'],
+    allows: (ours, redis) => isSameInAnyOrder(ours, redis, 2),
+  },
+  {
+    name: 'chosen by chance',
+    reason: 'the commands choose; a step of its own sees to it that they choose from what is there',
+    commands: ['srandmember', 'hrandfield', 'zrandmember'],
+    allows: isSameShape,
+  },
+  {
+    name: 'unsorted elements of a set',
+    reason: 'SORT of a set in no order, or by what several elements have in common',
+    commands: ['sort', 'sort_ro'],
+    allows(ours, redis, argv) {
+      if (placeOf(argv, 'by') < 0 || ours[0] !== ASTERISK || redis[0] !== ASTERISK) return false
+      const isPart = placeOf(argv, 'limit') >= 0
+      const own = elementsOf(ours)
+      return isPart ? own?.length === elementsOf(redis)?.length : isSameInAnyOrder(ours, redis, 1)
+    },
+  },
+  {
+    name: 'payload',
+    reason: 'the order of elements in the payload of DUMP; steps of their own restore them on the other server',
+    commands: ['dump'],
+    allows: (ours, redis) => bulkOf(ours) !== undefined && bulkOf(redis) !== undefined,
+  },
+  {
+    name: 'times of a stream',
+    reason: 'when an entry was delivered, and when a consumer was seen; what newer versions tell besides',
+    commands: ['xpending', 'xinfo|consumers', 'xinfo|stream'],
+    allows: isSameButForTimes,
+  },
+  {
+    name: 'small sets',
+    reason: 'small sets are kept in listpacks, as in Redis 7.2',
+    commands: ['object|encoding'],
+    allows: (ours, redis) => bulkOf(ours)?.toString() === 'listpack' && bulkOf(redis)?.toString() === 'hashtable',
+  },
+]
