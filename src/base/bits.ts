@@ -96,3 +96,13 @@ export function findBit(words: Int32Array, at: number, start: number, end: numbe
 function positionBefore(end: number, position: number): number {
   return position < end ? position : -1
 }
+
+/** The 32 bits in reverse order. */
+export function reversedBits(value: number): number {
+  let v = value
+  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1)
+  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2)
+  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4)
+  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8)
+  return (v >>> 16) | (v << 16)
+}

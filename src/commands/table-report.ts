@@ -4,7 +4,7 @@
  *
  * Runs in a shard worker.
  */
-import type { TableSlots } from '../store/database.js'
+import type { TableSlots } from '../store/table-slots.js'
 
 export function tableReport(
   title: string,

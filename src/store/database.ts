@@ -13,9 +13,9 @@ import { type ArenaRef, NO_REF } from './arena-ref.js'
 import type { Keyspace } from './keyspace.js'
 import { copyValue, EXPIRY_FLAG, headerWord } from './record.js'
 import { RecordStore } from './record-store.js'
-import type { Table } from './table.js'
+import { slotsOf, type TableSlots } from './table-slots.js'
 import { type ValueKind, WHOLE } from './value-kind.js'
-import { Encoding, isFlat, KEEP_TTL, NO_EXPIRY, ValueType } from './value-type.js'
+import { Encoding, isFlat, KEEP_TTL, mayBeWaitedFor, NO_EXPIRY, ValueType } from './value-type.js'
 
 /** Giving back so many elements takes about half a millisecond. */
 const FREED_AT_ONCE_ELEMENTS_MAX = 4096
@@ -24,16 +24,6 @@ const LAZY_ELEMENTS_MIN = 65
 
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
 const RANDOM_KEY_TRIES_MAX = 100
-
-/** The shape of a database's tables, for DEBUG HTSTATS. */
-export interface TableSlots {
-  readonly buckets: number
-  readonly overflowBuckets: number
-  readonly keys: number
-  readonly bytes: number
-  /** How many chains have 0, 1, 2... records. */
-  readonly chainLengths: readonly number[]
-}
 
 export class Database extends RecordStore {
   /** Changed by `Keyspace.swapDatabases` only. */
@@ -157,6 +147,38 @@ export class Database extends RecordStore {
       this.overwrite(hash, value, valueOffset, valueLength, encoding, expireAtMs)
     }
     this.modified()
+  }
+
+  /**
+   * Makes a key a collection with this value, whatever it was before; the cursor stands on it. The value is that of a flat
+   * encoding, or a root of what lies in this arena and belongs to the key from now on.
+   * @throws ArenaFullError with what stood under the key as it was
+   */
+  setCollection(
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    type: number,
+    encoding: number,
+    value: Uint8Array,
+    expireAtMs: number,
+  ): void {
+    const { keyspace } = this
+    const hash = this.hash(key, keyOffset, keyLength)
+    const old = this.findRecord(hash, key, keyOffset, keyLength)
+    const header = headerWord(type, encoding, keyspace.initialClock)
+    if (old === NO_REF) {
+      this.add(hash, key, keyOffset, keyLength, header, value.length, expireAtMs)
+      copyValue(value, 0, this.words, this.bytes, this.valueOffset, value.length)
+    } else {
+      this.load(old)
+      if (this.isExpired() && keyspace.lazyExpireDeletes) this.announceExpired()
+      this.replaceValue(hash, header, value, 0, value.length, expireAtMs)
+      // Where the record has not moved, its type may be another one all the same.
+      this.load(this.ref)
+    }
+    this.modified()
+    if (keyspace.onReady !== null && mayBeWaitedFor(type)) keyspace.onReady(this)
   }
 
   /**
@@ -389,10 +411,12 @@ export class Database extends RecordStore {
   }
 
   private lookup(buffer: Uint8Array, offset: number, length: number): boolean {
-    const hash = this.hash(buffer, offset, length)
-    const ref = this.findRecord(hash, buffer, offset, length)
-    if (ref === NO_REF) return false
-    this.load(ref)
+    if (!this.isInHand(buffer, offset, length)) {
+      const hash = this.hash(buffer, offset, length)
+      const ref = this.findRecord(hash, buffer, offset, length)
+      if (ref === NO_REF) return false
+      this.load(ref)
+    }
     if ((this.meta & EXPIRY_FLAG) !== 0 && this.isExpired()) {
       if (this.keyspace.lazyExpireDeletes) this.expire()
       return false
@@ -438,7 +462,7 @@ export class Database extends RecordStore {
       if (expiry === KEEP_TTL) expiry = this.expireAtMs()
     }
     const header = headerWord(ValueType.string, encoding, clock)
-    this.replaceString(hash, header, value, valueOffset, valueLength, expiry)
+    this.replaceValue(hash, header, value, valueOffset, valueLength, expiry)
   }
 
   /** Removes the key in hand because its time is over. */
@@ -472,20 +496,4 @@ export class Database extends RecordStore {
       else if (this.keyspace.lazyExpireDeletes) this.expire()
     }
   }
-}
-
-/** Clients can block on keys of these types. */
-function mayBeWaitedFor(type: number): boolean {
-  return type === ValueType.list || type === ValueType.zset || type === ValueType.stream
-}
-
-function slotsOf(table: Table): TableSlots {
-  const chainLengths: number[] = []
-  for (let bucket = 0; bucket < table.buckets; bucket++) {
-    const count = table.openChain(bucket)
-    while (chainLengths.length <= count) chainLengths.push(0)
-    chainLengths[count]!++
-  }
-  const { buckets, overflowBuckets, size, bytes } = table
-  return { buckets, overflowBuckets, keys: size, bytes, chainLengths }
 }

@@ -98,7 +98,7 @@ export class Elements extends RecordStore {
    * @throws ArenaFullError before anything was changed
    */
   setValue(value: Uint8Array, offset: number, length: number): void {
-    this.replaceString(this.cursorHash(), headerWord(0, 0, 0), value, offset, length, this.expireAtMs())
+    this.replaceValue(this.cursorHash(), headerWord(0, 0, 0), value, offset, length, this.expireAtMs())
   }
 
   /**

@@ -35,6 +35,9 @@ import { NO_EXPIRY, ValueType } from './value-type.js'
 /** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
 const gathered = new Int32Array(GATHERED_WORDS)
 
+/** Comparing a longer key by bytes costs as much as finding it. */
+const KEY_IN_HAND_BYTES_MAX = 32
+
 /** A growing value gets as much again as slack, and from here on an eighth: appending stays linear in the total. */
 const DOUBLING_BYTES_MAX = 1024 * 1024
 
@@ -138,6 +141,19 @@ export abstract class RecordStore extends RecordCursor {
     return halfSipHash(buffer, offset, length, this.hashKey0, this.hashKey1, gathered)
   }
 
+  /**
+   * Whether the record in hand has this key and is where the table has found it: commands that follow one another often
+   * have the same key, and comparing it costs less than hashing and finding it.
+   */
+  protected isInHand(buffer: Uint8Array, offset: number, length: number): boolean {
+    if (length !== this.keyLength || this.table.foundRef !== this.ref || this.ref === NO_REF) return false
+    if (length > KEY_IN_HAND_BYTES_MAX) return false
+    const { bytes, keyOffset } = this
+    // From the end, where keys differ first.
+    for (let i = length - 1; i >= 0; i--) if (bytes[keyOffset + i] !== buffer[offset + i]) return false
+    return true
+  }
+
   /** The record with this key, which has just been hashed, or `NO_REF`. */
   protected findRecord(hash: number, buffer: Uint8Array, offset: number, length: number): ArenaRef {
     return this.table.find(hash, buffer, offset, length, gathered)
@@ -188,10 +204,10 @@ export abstract class RecordStore extends RecordCursor {
   }
 
   /**
-   * Gives the record in hand a new header, string value and expiry, in place where its block is the right one.
-   * The value may be a part of the old one.
+   * Gives the record in hand a new header, value and expiry, in place where it was a string and its block is the right one.
+   * The value may be a part of the old one. Of a collection it is the flat value or the root.
    */
-  protected replaceString(
+  protected replaceValue(
     hash: number,
     header: number,
     value: Uint8Array,

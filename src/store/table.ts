@@ -15,6 +15,7 @@
  * bucket has unused places, and they are its last ones. An overflow bucket is never empty. While `pauseResizing` counts
  * above zero no record changes its bucket, but by being removed.
  */
+import { reversedBits } from '../base/bits.js'
 import { equalBytes } from '../base/bytes.js'
 import { GATHERED_WORDS, halfSipHashOfWords } from '../base/half-siphash.js'
 import type { Prng } from '../base/prng.js'
@@ -63,6 +64,8 @@ export class Table {
   private foundHome = 0
   private foundBucket = 0
   private foundPlace = 0
+  /** The record at that place, or `NO_REF` when records may have changed their places since. */
+  foundRef: ArenaRef = NO_REF
 
   private bucketCount = 0
   private mask = 0
@@ -86,6 +89,7 @@ export class Table {
 
   /** Stands on the table whose state `save` wrote; all zeros are an empty table. One object serves many tables. */
   load(words: Int32Array, at: number): void {
+    this.foundRef = NO_REF
     this.size = words[at]!
     this.bucketCount = words[at + 1]!
     this.overflowCount = words[at + 2]!
@@ -147,6 +151,7 @@ export class Table {
             this.foundHome = home
             this.foundBucket = bucket
             this.foundPlace = place
+            this.foundRef = ref as ArenaRef
             return ref as ArenaRef
           }
           matches &= matches - 1
@@ -170,6 +175,7 @@ export class Table {
           this.foundHome = home
           this.foundBucket = bucket
           this.foundPlace = place
+          this.foundRef = ref
           return true
         }
       }
@@ -194,6 +200,7 @@ export class Table {
         this.foundHome = home
         this.foundBucket = bucket
         this.foundPlace = place
+        this.foundRef = ref
         this.size++
         return true
       }
@@ -210,6 +217,7 @@ export class Table {
 
   /** The record found last has moved. */
   replaceFound(ref: ArenaRef): void {
+    this.foundRef = ref
     this.arena.chunkWords[chunkOf(this.foundBucket)]![wordIndexOf(this.foundBucket) + this.foundPlace] = ref
   }
 
@@ -238,6 +246,7 @@ export class Table {
       this.overflowCount--
     }
     this.size--
+    this.foundRef = NO_REF
     for (let i = 0; i < MERGES_A_REMOVAL && this.isSparse(); i++) if (!this.mergeBucket()) break
   }
 
@@ -272,9 +281,10 @@ export class Table {
     this.foundHome = this.chain[0]!
     this.foundBucket = this.chain[block]!
     this.foundPlace = n - block * PLACES
-    return this.arena.chunkWords[chunkOf(this.foundBucket)]![
-      wordIndexOf(this.foundBucket) + this.foundPlace
-    ]! as ArenaRef
+    const words = this.arena.chunkWords[chunkOf(this.foundBucket)]!
+    const ref = words[wordIndexOf(this.foundBucket) + this.foundPlace]! as ArenaRef
+    this.foundRef = ref
+    return ref
   }
 
   /** A uniformly chosen record, which becomes the one found last; `NO_REF` when the table is empty. */
@@ -312,7 +322,7 @@ export class Table {
 
   /** The cursor after this one; 0 at the end. */
   nextCursor(cursor: number): number {
-    return reversed((reversed(cursor | ~this.mask) + 1) | 0) >>> 0
+    return reversedBits((reversedBits(cursor | ~this.mask) + 1) | 0) >>> 0
   }
 
   pauseResizing(): void {
@@ -333,6 +343,7 @@ export class Table {
    * out: it is no table any more, only `openChain`, this and `clear` may follow.
    */
   dropLastBucket(count: number): void {
+    this.foundRef = NO_REF
     const index = this.bucketCount - 1
     const home = this.directory.bucket(index)
     let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
@@ -364,6 +375,7 @@ export class Table {
 
   /** The arena has been reset: the table is empty and owns nothing. */
   forget(): void {
+    this.foundRef = NO_REF
     this.directory.forget()
     this.size = 0
     this.bucketCount = 0
@@ -425,6 +437,7 @@ export class Table {
    * for both halves (a full bucket is taken out of the chain and given a half of its own).
    */
   private splitBucket(): void {
+    this.foundRef = NO_REF
     const added = this.directory.add(this.bucketCount)
     if (added === NO_REF) return
     // Only now, as adding a bucket may have moved the others.
@@ -451,6 +464,7 @@ export class Table {
 
   /** Takes back the last split. @returns false, with nothing changed, when there is no memory for an overflow bucket */
   private mergeBucket(): boolean {
+    this.foundRef = NO_REF
     const wraps = this.split === 0
     const mask = wraps ? this.mask >>> 1 : this.mask
     const split = (wraps ? mask + 1 : this.split) - 1
@@ -481,14 +495,4 @@ export class Table {
     const keyAt = at + keyWordOffset(words[at + 1]!)
     return halfSipHashOfWords(words, keyAt, keyLengthAt(words, at), this.key0, this.key1)
   }
-}
-
-/** The 32 bits in reverse order. */
-function reversed(value: number): number {
-  let v = value
-  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1)
-  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2)
-  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4)
-  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8)
-  return (v >>> 16) | (v << 16)
 }

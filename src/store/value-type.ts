@@ -35,6 +35,11 @@ export function isFlat(encoding: number): boolean {
   return encoding <= Encoding.intset
 }
 
+/** Clients can block on keys of these types. */
+export function mayBeWaitedFor(type: number): boolean {
+  return type === ValueType.list || type === ValueType.zset || type === ValueType.stream
+}
+
 /** "No time to live", wherever an absolute expiry time in milliseconds is passed or returned. */
 export const NO_EXPIRY = -1
 

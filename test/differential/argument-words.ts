@@ -5,6 +5,7 @@
  */
 import type { ArgumentSpec, CommandGroup, CommandSpec } from '../../src/commands/spec.js'
 import { fullNameOf } from '../../src/commands/table.js'
+import type { RangeKind } from './type-words.js'
 import type { Vocabulary } from './vocabulary.js'
 
 type Draw = (words: Vocabulary) => Buffer
@@ -67,8 +68,8 @@ const drawByGroup: Readonly<Partial<Record<CommandGroup, Readonly<Record<string,
   stream: {
     field: ({ types }) => types.element(),
     value: (words) => (words.choice.oneIn(4) ? words.value() : words.types.element()),
-    start: ({ types }) => types.entryId(),
-    end: ({ types }) => types.entryId(),
+    start: ({ types }) => types.entryBound(),
+    end: ({ types }) => types.entryBound(),
     id: ({ types }) => types.entryId(),
     'last-id': ({ types }) => types.entryId(),
     'max-deleted-entry-id': ({ types }) => types.entryId(),
@@ -141,9 +142,8 @@ const drawBound: readonly (readonly [commandEnd: string, draw: Draw])[] = [
   ['byscore', ({ types }) => types.scoreBound()],
   ['bylex', ({ types }) => types.lexBound()],
   ['lexcount', ({ types }) => types.lexBound()],
-  ['zrange', ({ types }) => types.anyBound()],
-  ['zrangestore', ({ types }) => types.anyBound()],
 ]
+const OF_ANY_KIND = ['zrange', 'zrangestore']
 const BOUNDS = ['min', 'max', 'start', 'stop']
 
 /** BY and GET of SORT are both patterns. */
@@ -152,10 +152,15 @@ const drawByToken: Readonly<Record<string, Draw>> = {
   GET: ({ types }) => types.getPattern(),
 }
 
-/** Everything of one argument but its token. */
-export function drawLeaf(words: Vocabulary, spec: CommandSpec, argument: ArgumentSpec): Buffer {
+/**
+ * Everything of one argument but its token.
+ * @param range what the bounds are, in a command that has several kinds
+ */
+export function drawLeaf(words: Vocabulary, spec: CommandSpec, argument: ArgumentSpec, range: RangeKind): Buffer {
   const command = fullNameOf(spec)
-  const bound = BOUNDS.includes(argument.name) ? drawBound.find(([end]) => command.endsWith(end))?.[1] : undefined
+  const isBound = BOUNDS.includes(argument.name)
+  if (isBound && OF_ANY_KIND.includes(command)) return words.types.anyBound(range)
+  const bound = isBound ? drawBound.find(([end]) => command.endsWith(end))?.[1] : undefined
   const draw =
     drawByCommand[`${command} ${argument.name}`] ??
     bound ??

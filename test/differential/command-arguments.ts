@@ -8,6 +8,7 @@ import type { ArgumentSpec, CommandSpec } from '../../src/commands/spec.js'
 import { fullNameOf } from '../../src/commands/table.js'
 import { drawLeaf } from './argument-words.js'
 import type { Argv } from './step.js'
+import { RANGE_KINDS, type RangeKind } from './type-words.js'
 import type { Vocabulary } from './vocabulary.js'
 
 /** The newest version that the commands and their options may come from: that of the server compared with. */
@@ -37,11 +38,14 @@ export function tokensOf(specs: readonly CommandSpec[]): readonly string[] {
   return [...tokens]
 }
 
-/** How often an argument that may be left out is there. */
-const PRESENT_ONCE_IN = 2
+/** How often an argument that may be left out is there: more of them are more often refused together. */
+const PRESENT_ONCE_IN = [2, 2, 4, 12]
 
 /** How often there are not as many keys as the command says, or not as many weights as keys. */
 const MISCOUNTED_ONCE_IN = 20
+
+/** BYSCORE or BYLEX. */
+const SORT_BY = 'sortby'
 
 /** A block of as many identifiers as keys. */
 const STREAMS = 'streams'
@@ -50,12 +54,16 @@ const STREAMS = 'streams'
 class ArgumentDraw {
   readonly #words: Vocabulary
   readonly #spec: CommandSpec
+  readonly #optionOnceIn: number
+  readonly #range: RangeKind
   /** How many there must be of what comes as often as the command has keys. */
   #keys: number | undefined
 
   constructor(words: Vocabulary, spec: CommandSpec) {
     this.#words = words
     this.#spec = spec
+    this.#optionOnceIn = words.choice.of(PRESENT_ONCE_IN)
+    this.#range = words.choice.of(RANGE_KINDS)
   }
 
   /** Neighbours that may be left out come in any order. */
@@ -74,7 +82,7 @@ class ArgumentDraw {
         drawn.push(...this.#one(argument))
         continue
       }
-      if (choice.oneIn(PRESENT_ONCE_IN)) options.push(this.#one(argument))
+      if (this.#isPresent(argument)) options.push(this.#one(argument))
       if (choice.oneIn(40)) options.push(this.#one(argument))
     }
     flush()
@@ -86,7 +94,7 @@ class ArgumentDraw {
     const words = this.#words
     const { choice } = words
     const drawn: Buffer[] = []
-    if (argument.name === STREAMS) this.#keys = choice.between(1, 3)
+    if (argument.name === STREAMS) this.#keys = choice.oneIn(4) ? choice.between(2, 3) : 1
     const times = this.#times(argument)
     for (let i = 0; i < times; i++) {
       if (argument.token !== undefined && (i === 0 || argument.multipleToken === true)) {
@@ -99,17 +107,31 @@ class ArgumentDraw {
           drawn.push(...this.list(argument.arguments ?? []))
           break
         case 'oneof': {
-          const known = (argument.arguments ?? []).filter(({ since }) => isKnownToRedis(since))
+          const known = this.#alternatives(argument)
           drawn.push(...this.#one(choice.of(known)))
           // Two of what excludes each other.
           if (choice.oneIn(8)) drawn.push(...this.#one(choice.of(known)))
           break
         }
         default:
-          drawn.push(argument.name === 'numkeys' ? this.#keyCount() : drawLeaf(words, this.#spec, argument))
+          drawn.push(argument.name === 'numkeys' ? this.#keyCount() : drawLeaf(words, this.#spec, argument, this.#range))
       }
     }
     return drawn
+  }
+
+  #isPresent(argument: ArgumentSpec): boolean {
+    const { choice } = this.#words
+    if (argument.name === SORT_BY && !choice.oneIn(15)) return this.#range !== 'index'
+    return choice.oneIn(this.#optionOnceIn)
+  }
+
+  /** What an argument of which there is one of several can be. */
+  #alternatives(argument: ArgumentSpec): readonly ArgumentSpec[] {
+    const known = (argument.arguments ?? []).filter(({ since }) => isKnownToRedis(since))
+    if (argument.name !== SORT_BY || this.#words.choice.oneIn(15)) return known
+    const fitting = known.filter(({ name }) => name === `by${this.#range}`)
+    return fitting.length > 0 ? fitting : known
   }
 
   #times(argument: ArgumentSpec): number {

@@ -47,6 +47,7 @@ export function nameOf(argv: Argv): string {
 
 export class Comparison {
   readonly #tally: Tally
+  readonly #past = new Set<string>()
   /** What each client has queued since MULTI. */
   readonly #queues: [Argv[], Argv[]] = [[], []]
 
@@ -57,18 +58,13 @@ export class Comparison {
   /** Whether the replies to one command of a client are both right. Must be told of every command, in order. */
   areBothRight(client: 0 | 1, argv: Argv, ours: Buffer, redis: Buffer): boolean {
     const name = nameOf(argv)
+    this.#past.add(name)
     const answer = redis.toString('latin1', 0, 20)
     if (answer === '+QUEUED\r\n') this.#queues[client].push(argv)
     else this.#tally.countReply(name, redis)
     const queue = this.#queues[client]
     if (name === 'multi' && answer === '+OK\r\n') this.#queues[client] = []
     if (name === 'exec') return this.#execReplies(queue, ours, redis)
-    return this.areEqualOrAllowed(argv, ours, redis)
-  }
-
-  /** The same for a command of a client that is in no transaction, or of what a step looks at. */
-  areRightAlone(argv: Argv, ours: Buffer, redis: Buffer): boolean {
-    this.#tally.countReply(nameOf(argv), redis)
     return this.areEqualOrAllowed(argv, ours, redis)
   }
 
@@ -87,7 +83,7 @@ export class Comparison {
   areEqualOrAllowed(argv: Argv, ours: Buffer, redis: Buffer): boolean {
     if (ours.equals(redis)) return true
     const name = nameOf(argv)
-    const allowance = allowances.find((one) => one.commands.includes(name) && one.allows(ours, redis, argv))
+    const allowance = allowances.find((one) => one.commands.includes(name) && one.allows(ours, redis, argv, this.#past))
     if (allowance === undefined) return false
     this.#tally.countAllowance(allowance.name)
     return true

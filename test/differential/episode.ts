@@ -4,12 +4,16 @@
  * Only used by tests.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { addByClock } from './clock-entries.js'
 import { Comparison, type Tally } from './comparison.js'
+import { compareData } from './data-comparison.js'
+import { crossDumps } from './dump-crossing.js'
 import { storesExpired } from './hazards.js'
+import { checkRandomMembers, type Finding } from './random-members.js'
 import { bulkOf } from './reply-bytes.js'
 import { NoReplyError } from './reply-connection.js'
 import { CONTROL, type ServerPair } from './server-pair.js'
-import { type Argv, type ClientIndex, type Step, shownBytes, shownCommand } from './step.js'
+import { type Argv, type ClientIndex, type Step, shownBytes, shownCommand, shownStep } from './step.js'
 import { removeExpired, scanToEnd } from './whole-scan.js'
 
 export interface Difference {
@@ -24,7 +28,6 @@ const EXPIRED_AFTER_MS = 8
 const ARRAY = '*'.charCodeAt(0)
 
 const words = (...texts: string[]): Argv => texts.map((text) => Buffer.from(text))
-const DIGEST = words('DEBUG', 'DIGEST')
 
 /** Runs all steps on emptied servers; returns the first difference, or undefined when there is none. */
 export async function runEpisode(
@@ -81,9 +84,15 @@ class Episode {
           group.flatMap((joined) => (joined.do === 'send' ? [joined.argv] : [])),
         )
       case 'scan':
-        return this.#scan(step.client, step.options)
+        return this.#scan(step.client, step.command, step.options)
       case 'random-key':
         return this.#randomKey(step.client)
+      case 'random-members':
+        return this.#found(shownStep(step), await checkRandomMembers(this.#pair, step))
+      case 'cross-dumps':
+        return this.#found(shownStep(step), await crossDumps(this.#pair, this.#comparison, step.database, step.key))
+      case 'add-by-clock':
+        return this.#found(shownStep(step), await addByClock(this.#pair, step.database, step.key))
       case 'let-expire':
         return this.#letExpire(step.database, step.argv)
       case 'digest':
@@ -103,18 +112,23 @@ class Episode {
     return undefined
   }
 
-  async #scan(client: ClientIndex, options: Argv): Promise<Difference | undefined> {
-    const outcome = await scanToEnd(this.#pair, client, options)
-    if (outcome === 'endless') return { step: 0, what: `SCAN ${shownCommand(options)} does not come to its end` }
+  async #scan(client: ClientIndex, command: Argv, options: Argv): Promise<Difference | undefined> {
+    const outcome = await scanToEnd(this.#pair, client, command, options)
+    const shown = `${shownCommand(command)} to the end ${shownCommand(options)}`
+    if (outcome === 'endless') return { step: 0, what: `${shown}: there is none` }
     if ('replies' in outcome) {
       const { ours, redis } = outcome.replies
-      const argv = [...words('SCAN', '0'), ...options]
+      const argv = [...command, ...words('0'), ...options]
       const isRight = redis[0] !== ARRAY && this.#comparison.areBothRight(client, argv, ours, redis)
       return isRight ? undefined : different(shownCommand(argv), ours, redis)
     }
-    const { ours, redis } = outcome.keys
+    const { ours, redis } = outcome.elements
     if (ours.join('\n') === redis.join('\n')) return undefined
-    return { step: 0, what: `SCAN to the end\nours:  ${ours.join(' ')}\nredis: ${redis.join(' ')}` }
+    return { step: 0, what: `${shown}\nours:  ${ours.join(' ')}\nredis: ${redis.join(' ')}` }
+  }
+
+  #found(shown: string, finding: Finding | undefined): Difference | undefined {
+    return finding === undefined ? undefined : different(`${shown}\n${finding.what}`, finding.ours, finding.redis)
   }
 
   async #randomKey(client: ClientIndex): Promise<Difference | undefined> {
@@ -150,10 +164,8 @@ class Episode {
   async #digest(): Promise<Difference | undefined> {
     if (this.#mayHoldExpired) await removeExpired(this.#pair)
     this.#mayHoldExpired = false
-    const { ours, redis } = await this.#pair.exchange(CONTROL, [DIGEST])
-    return (ours[0] as Buffer).equals(redis[0] as Buffer)
-      ? undefined
-      : different('DEBUG DIGEST', ours[0] as Buffer, redis[0] as Buffer)
+    const finding = await compareData(this.#pair, this.#comparison)
+    return finding === undefined ? undefined : different(finding.what, finding.ours, finding.redis)
   }
 }
 

@@ -10,6 +10,9 @@ import { BLOCKING_MILLISECONDS, BLOCKING_SECONDS, DRAWN_WITH_REPETITION_MAX } fr
 /** A key that lives longer than this cannot end within an episode. */
 const LIFE_MS_MIN = 1_000_000
 
+/** Added to the time of today it is in the range of 64 bits. */
+const LIFE_MS_MAX = 9_000_000_000_000_000_000
+
 /** A value of up to this size is quickly written; beyond proto-max-bulk-len it is refused. */
 const OFFSET_MAX = 10_000
 
@@ -134,7 +137,14 @@ export function isHazardous(argv: Argv, bulkBytesMax: number): boolean {
     case 'sort':
       return storesInNoOrder(argv)
     case 'restore':
-      return !placesBehind(argv, 'absttl').length && endsSoon(numberAt(argv, 2), 1)
+      // A time to live that is too long makes Redis's addition overflow.
+      return (
+        placesBehind(argv, 'absttl').length === 0 && (endsSoon(numberAt(argv, 2), 1) || numberAt(argv, 2) > LIFE_MS_MAX)
+      )
+    case 'zrank':
+    case 'zrevrank':
+      // Newer versions take one argument more.
+      return argv.length === 4
     case 'expire':
     case 'setex':
       return endsSoon(numberAt(argv, 2), 1000)

@@ -10,6 +10,7 @@ import { startServer, type TestServer } from '../support/server.js'
 import { BULK_BYTES_MAX } from './hazards.js'
 import { ReplyConnection } from './reply-connection.js'
 import type { Argv, ClientIndex } from './step.js'
+import { thresholds } from './thresholds.js'
 
 /** The third client, which is never inside a transaction. */
 export const CONTROL = 2
@@ -21,7 +22,8 @@ const BEGINNING = [
   'FLUSHALL',
   'DEBUG SET-ACTIVE-EXPIRE 0',
   `CONFIG SET proto-max-bulk-len ${BULK_BYTES_MAX} maxmemory-policy noeviction`,
-] as const
+  ...thresholds.map(({ setting, usual }) => `CONFIG SET ${setting} ${usual}`),
+]
 
 /** Replies to the same commands, in their order. */
 export interface Replies {

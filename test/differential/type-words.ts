@@ -48,8 +48,11 @@ const GROUP_NAMES = [...wordsOf('g1 g1 g1 g2'), ''].map(latin1)
 const CONSUMER_NAMES = [...wordsOf('c1 c1 c2 c3'), '\0'].map(latin1)
 
 const EDGE_IDS = wordsOf(`
-  0 0-0 0-1 1 1-1 2-1 3-1 5-3 - + $ > 18446744073709551615 18446744073709551615-18446744073709551615 18446744073709551616
-  1-18446744073709551615 1-18446744073709551616 (1-1 (0 (5 ( 1-* 0-* 5-* *-1 1- -1 -1-1 1-1-1 a 1.5 (- (+ 01-01
+  0 0-0 0-1 1 1-1 2-1 3-1 5-3 1-18446744073709551615 18446744073709551615 18446744073709551615-18446744073709551615
+`)
+const SPECIAL_IDS = wordsOf('- + - + $ > (1-1 (0 (5')
+const BROKEN_IDS = wordsOf(`
+  18446744073709551616 1-18446744073709551616 ( 1-* 0-* 5-* *-1 1- -1 -1-1 1-1-1 a 1.5 (- (+ 01-01
 `)
 
 /** No episode lasts as long as the shorter one, and entries that are given an idle time get the longer one. */
@@ -57,12 +60,14 @@ const IDLE_TIMES_MIN = wordsOf('0 0 0 0 500000000 999999999999999 -1 92233720368
 const IDLE_TIMES = wordsOf('0 1000000000 1000000001 -1 9223372036854775807 x')
 
 const LONGITUDES = wordsOf(`
-  13.361389 15.087269 13.361390 0 -0 180 -180 180.0001 -180.0001 179.9999 -122.4194 2.3522 1e1 nan inf abc 1e-9
+  13.361389 13.361389 15.087269 15.087269 13.361390 0 -0 180 -180 179.9999 -122.4194 2.3522 1e1 1e-9
 `)
 const LATITUDES = wordsOf(`
-  38.115556 37.502669 38.115557 0 -0 85.05112878 -85.05112878 85.06 -85.06 85 37.7749 48.8566 nan inf abc 1e-9
+  38.115556 38.115556 37.502669 37.502669 38.115557 0 -0 85.05112878 -85.05112878 85 37.7749 48.8566 1e-9
 `)
-const RADIUSES = wordsOf('0 1 10 100 200 500 1000 5000 20000 40000 1e7 1e9 0.5 -1 nan inf abc 166.2742')
+const BROKEN_COORDINATES = wordsOf('180.0001 -180.0001 85.06 -85.06 nan inf abc 1e400 13.361389x')
+const DISTANCES = wordsOf('0 1 10 100 200 500 1000 5000 20000 40000 1e7 1e9 0.5 166.2742')
+const BROKEN_DISTANCES = wordsOf('-1 nan inf abc 1e400')
 
 const ENCODINGS = wordsOf('u1 u2 u5 u8 u8 u16 u32 u63 i1 i2 i5 i8 i8 i16 i32 i64 u64 i65 u0 i0 i i08 U8 x8 8')
 const BIT_OFFSETS = wordsOf('0 1 2 3 5 7 8 9 15 16 31 32 63 64 100 1000 4095 8191')
@@ -80,6 +85,10 @@ export const BLOCKING_SECONDS = [
   '',
 ]
 export const BLOCKING_MILLISECONDS = [...wordsOf('1 5 10 -1 x 1.5 9223372036854775808'), '']
+
+/** What the bounds of a command's range are. */
+export type RangeKind = 'index' | 'score' | 'lex'
+export const RANGE_KINDS: readonly RangeKind[] = ['index', 'score', 'lex']
 
 export class TypeWords {
   readonly #choice: Choice
@@ -128,15 +137,10 @@ export class TypeWords {
   }
 
   /** For ZRANGE and ZRANGESTORE, whose options say what kind of a bound it is. */
-  anyBound(): Buffer {
-    switch (this.#choice.below(4)) {
-      case 0:
-        return this.scoreBound()
-      case 1:
-        return this.lexBound()
-      default:
-        return this.index()
-    }
+  anyBound(range: RangeKind): Buffer {
+    const choice = this.#choice
+    const kind = choice.oneIn(15) ? choice.of(RANGE_KINDS) : range
+    return kind === 'score' ? this.scoreBound() : kind === 'lex' ? this.lexBound() : this.index()
   }
 
   index(): Buffer {
@@ -155,18 +159,27 @@ export class TypeWords {
   /** The identifier of a new entry, mostly greater than all before it. */
   newEntryId(): Buffer {
     const choice = this.#choice
-    if (choice.oneIn(12)) return latin1(choice.of(EDGE_IDS.filter((id) => !id.startsWith('18446744073709551615'))))
+    if (choice.oneIn(25)) return latin1(choice.of([...BROKEN_IDS, ...EDGE_IDS.slice(0, 9)]))
+    // The greatest identifiers are the last ones of a stream.
+    if (choice.oneIn(300)) return latin1(choice.of(EDGE_IDS))
     this.#nextEntry += choice.below(3)
     return latin1(`${this.#nextEntry}-${choice.oneIn(4) ? '*' : choice.below(4)}`)
   }
 
-  /** The identifier of an entry that may be there, or an end of a range of them. */
+  /** The identifier of an entry that may be there. */
   entryId(): Buffer {
     const choice = this.#choice
-    if (choice.oneIn(3)) return latin1(choice.of(EDGE_IDS))
+    if (choice.oneIn(20)) return latin1(choice.of([...BROKEN_IDS, ...SPECIAL_IDS]))
+    if (choice.oneIn(8)) return latin1(choice.of(EDGE_IDS))
     const entry = Math.max(0, this.#nextEntry - choice.below(choice.oneIn(3) ? 100 : 8))
-    const id = choice.oneIn(4) ? String(entry) : `${entry}-${choice.below(3)}`
-    return latin1(choice.oneIn(10) ? `(${id}` : id)
+    return latin1(choice.oneIn(4) ? String(entry) : `${entry}-${choice.below(3)}`)
+  }
+
+  /** Where a range of entries begins or ends. */
+  entryBound(): Buffer {
+    const choice = this.#choice
+    if (choice.oneIn(3)) return latin1(choice.of(SPECIAL_IDS))
+    return choice.oneIn(8) ? Buffer.concat([latin1('('), this.entryId()]) : this.entryId()
   }
 
   /** What XREAD and XREADGROUP read from. */
@@ -196,20 +209,25 @@ export class TypeWords {
   }
 
   longitude(): Buffer {
-    return this.#choice.oneIn(3) ? this.#coordinate(180) : this.#of(LONGITUDES)
+    return this.#coordinate(180, LONGITUDES)
   }
 
   latitude(): Buffer {
-    return this.#choice.oneIn(3) ? this.#coordinate(85) : this.#of(LATITUDES)
+    return this.#coordinate(85, LATITUDES)
   }
 
-  #coordinate(most: number): Buffer {
-    const within = this.#choice.oneIn(2) ? most : 2
-    return latin1(String(this.#choice.between(-within * 1000, within * 1000) / 1000))
+  #coordinate(most: number, usual: readonly string[]): Buffer {
+    const choice = this.#choice
+    if (choice.oneIn(40)) return this.#of(BROKEN_COORDINATES)
+    if (!choice.oneIn(3)) return this.#of(usual)
+    const within = choice.oneIn(2) ? most : 2
+    return latin1(String(choice.between(-within * 1000, within * 1000) / 1000))
   }
 
   distance(): Buffer {
-    return this.#choice.oneIn(3) ? latin1(String(this.#choice.below(2_000_000) / 100)) : this.#of(RADIUSES)
+    const choice = this.#choice
+    if (choice.oneIn(20)) return this.#of(BROKEN_DISTANCES)
+    return choice.oneIn(3) ? latin1(String(choice.below(2_000_000) / 100)) : this.#of(DISTANCES)
   }
 
   bitEncoding(): Buffer {

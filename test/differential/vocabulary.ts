@@ -151,11 +151,13 @@ export class Vocabulary {
   constructor(choice: Choice, options: VocabularyOptions) {
     this.choice = choice
     this.#options = options
-    const few = choice.shuffled(KEYS).slice(0, choice.between(5, 14))
+    const few = choice.shuffled(KEYS).slice(0, choice.between(6, 20))
     this.keys = choice.oneIn(6) ? [...few, ...MANY_KEYS] : few
     this.types = new TypeWords(choice, options.hasLargeCollections, () => this.value())
-    for (const group of GROUPS_OF_VALUES) {
-      this.#homes.set(group, choice.shuffled(few).slice(0, choice.between(2, HOME_KEYS_MAX)))
+    let at = 0
+    for (const group of choice.shuffled(GROUPS_OF_VALUES)) {
+      const home = Array.from({ length: choice.between(2, HOME_KEYS_MAX) }, () => few[at++ % few.length] as Buffer)
+      this.#homes.set(group, home)
     }
   }
 

@@ -7,18 +7,31 @@
 import type { CommandGroup, CommandSpec } from '../../src/commands/spec.js'
 import { commands, fullNameOf } from '../../src/commands/table.js'
 import { Choice } from './choice.js'
-import { drawCommand, isKnownToRedis } from './command-arguments.js'
+import { drawCommand, isKnownToRedis, tokensOf } from './command-arguments.js'
 import { BULK_BYTES_MAX, isHazardous, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
 import type { Argv, ClientIndex, Step } from './step.js'
+import { thresholds } from './thresholds.js'
 import { Vocabulary } from './vocabulary.js'
 
-const GROUPS: readonly CommandGroup[] = ['string', 'generic', 'transactions']
+/** Of the types of values. An episode has commands of some or of all of these. */
+const TYPE_GROUPS: readonly CommandGroup[] = [
+  'string',
+  'list',
+  'hash',
+  'set',
+  'sorted-set',
+  'stream',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+]
+const GROUPS: readonly CommandGroup[] = [...TYPE_GROUPS, 'generic', 'transactions']
 
 /** Commands of other groups. QUIT is not among them: it ends the connection that everything else needs. */
 const OTHERS = ['ping', 'echo', 'select', 'hello', 'reset', 'auth', 'dbsize', 'flushdb', 'flushall', 'swapdb', 'time']
 
-/** Explanations are in our own words. */
-const OMITTED = ['object|help']
+/** Explanations are in our own words, MIGRATE needs a third server, and PFSELFTEST takes seconds. */
+const OMITTED = ['object|help', 'xgroup|help', 'xinfo|help', 'migrate', 'pfselftest']
 
 /** Everything else has the weight 2. */
 const WEIGHTS: Readonly<Record<string, number>> = {
@@ -26,7 +39,25 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   get: 5,
   mset: 3,
   getex: 3,
-  del: 3,
+  lpush: 3,
+  rpush: 5,
+  hset: 6,
+  sadd: 6,
+  zadd: 8,
+  geoadd: 5,
+  xadd: 14,
+  'xgroup|create': 5,
+  xreadgroup: 6,
+  setbit: 4,
+  bitfield: 4,
+  pfadd: 5,
+  pfmerge: 3,
+  copy: 3,
+  restore: 3,
+  'object|encoding': 5,
+  del: 5,
+  keys: 0.5,
+  pfdebug: 0.5,
   select: 1.5,
   multi: 2.5,
   exec: 0.2,
@@ -54,6 +85,14 @@ export const drawnSpecs: readonly CommandSpec[] = commands
   .filter(({ since }) => isKnownToRedis(since))
   .filter((spec) => GROUPS.includes(spec.group) || OTHERS.includes(fullNameOf(spec)))
   .filter((spec) => !OMITTED.includes(fullNameOf(spec)))
+
+/** The commands that choose members by chance. */
+const CHOOSING = ['spop', 'srandmember', 'hrandfield', 'zrandmember']
+
+/** The commands that scan a value. */
+const SCANNING = ['sscan', 'hscan', 'zscan']
+
+const tokens = tokensOf(drawnSpecs)
 
 /** What neither server knows. Some look like what they know. */
 const UNKNOWN = [
@@ -89,9 +128,17 @@ interface Profile {
   readonly hasSmallLimit: boolean
   /** Keys have access frequencies in the place of idle times. */
   readonly usesLfu: boolean
+  /** Collections grow beyond the usual thresholds. */
+  readonly hasLargeCollections: boolean
+  /** The thresholds are small, and change. */
+  readonly hasSmallThresholds: boolean
   /** How many of a hundred commands travel together with the one before. */
   readonly joinedPercent: number
   readonly damagesOnceIn: number
+}
+
+function settingCommand(name: string, value: string): Argv {
+  return ['CONFIG', 'SET', name, value].map((word) => Buffer.from(word))
 }
 
 export function stepsOf(seed: number, count: number): Step[] {
@@ -116,9 +163,12 @@ class Workload {
   constructor(seed: number) {
     this.#choice = new Choice(seed)
     const hasBigValues = this.#choice.oneIn(10)
-    this.#words = new Vocabulary(this.#choice, hasBigValues)
+    const hasLargeCollections = !hasBigValues && this.#choice.oneIn(8)
+    this.#words = new Vocabulary(this.#choice, { hasBigValues, hasLargeCollections, tokens })
     this.#profile = {
       hasBigValues,
+      hasLargeCollections,
+      hasSmallThresholds: this.#choice.oneIn(3),
       // A request with a longer value would be the connection's last.
       hasSmallLimit: !hasBigValues && this.#choice.oneIn(8),
       usesLfu: this.#choice.oneIn(10),
@@ -130,9 +180,13 @@ class Workload {
     const omitted = this.#profile.letsExpire ? ['scan', 'randomkey', 'dbsize'] : []
     // LCS of two long strings takes minutes.
     if (hasBigValues) omitted.push('lcs')
+    const groups = this.#choice.oneIn(2)
+      ? TYPE_GROUPS
+      : this.#choice.shuffled(TYPE_GROUPS).slice(0, this.#choice.between(1, 3))
     const isSwarm = this.#choice.oneIn(2)
     this.#specs = drawnSpecs
       .filter((spec) => !omitted.includes(spec.name))
+      .filter((spec) => groups.includes(spec.group) || !TYPE_GROUPS.includes(spec.group))
       .map((spec) => {
         const isFavourite = isSwarm && this.#choice.oneIn(FAVOURITES_ONCE_IN)
         return { spec, weight: (WEIGHTS[fullNameOf(spec)] ?? 2) * (isFavourite ? FAVOURITE_FACTOR : 1) }
@@ -148,9 +202,11 @@ class Workload {
     const settings: [name: string, value: string][] = []
     if (this.#profile.hasSmallLimit) settings.push(['proto-max-bulk-len', String(SMALL_BULK_BYTES_MAX)])
     if (this.#profile.usesLfu) settings.push(['maxmemory-policy', 'allkeys-lfu'])
-    for (const setting of settings) {
-      const argv = ['CONFIG', 'SET', ...setting].map((word) => Buffer.from(word))
-      steps.push({ do: 'send', client: 0, argv, joined: false })
+    if (this.#profile.hasSmallThresholds) {
+      for (let i = 0; i < thresholds.length; i++) settings.push(this.#smallThreshold())
+    }
+    for (const [name, value] of settings) {
+      steps.push({ do: 'send', client: 0, argv: settingCommand(name, value), joined: false })
     }
     while (steps.length < count) {
       if (steps.length % DIGEST_EVERY === 0) steps.push({ do: 'digest' })
@@ -163,12 +219,50 @@ class Workload {
     const choice = this.#choice
     const joined = before.do === 'send' && choice.below(100) < this.#profile.joinedPercent
     const client = joined ? before.client : (choice.below(2) as ClientIndex)
-    if (!joined && choice.oneIn(60)) return { do: 'scan', client, options: this.#scanOptions() }
-    if (!joined && this.#profile.letsExpire && choice.oneIn(20)) {
-      return { do: 'let-expire', database: choice.of([0, 0, 0, 1, 1, 2]), argv: this.#shortLife() }
-    }
-    if (!joined && !this.#profile.letsExpire && choice.oneIn(80)) return { do: 'random-key', client }
+    const stepAlone = joined ? undefined : this.#stepAlone(client)
+    if (stepAlone !== undefined) return stepAlone
     return { do: 'send', client, argv: this.#command(client), joined }
+  }
+
+  /** Now and then something that is more than one command. */
+  #stepAlone(client: ClientIndex): Step | undefined {
+    const choice = this.#choice
+    const { letsExpire, hasSmallThresholds } = this.#profile
+    const database = choice.of([0, 0, 0, 1, 1, 2])
+    if (choice.oneIn(60)) return { do: 'scan', client, command: this.#scanCommand(), options: this.#scanOptions() }
+    if (choice.oneIn(50)) {
+      const argv = this.#choosingCommand()
+      if (argv !== undefined) return { do: 'random-members', database, protocol: choice.of([2, 3]), argv }
+    }
+    if (choice.oneIn(80)) return { do: 'cross-dumps', database, key: this.#words.key() }
+    if (choice.oneIn(400)) return { do: 'add-by-clock', database, key: this.#words.key('stream') }
+    if (hasSmallThresholds && !this.#isQueueing[client] && choice.oneIn(100)) {
+      return { do: 'send', client, argv: settingCommand(...this.#smallThreshold()), joined: false }
+    }
+    if (letsExpire && choice.oneIn(20)) return { do: 'let-expire', database, argv: this.#shortLife() }
+    if (!letsExpire && choice.oneIn(80)) return { do: 'random-key', client }
+    return undefined
+  }
+
+  #smallThreshold(): [name: string, value: string] {
+    const { setting, small } = this.#choice.of(thresholds)
+    return [setting, this.#choice.of(small)]
+  }
+
+  /** SPOP or its kin, as it should be; undefined when the episode has none, or the draw would be endless. */
+  #choosingCommand(): Argv | undefined {
+    const specs = this.#specs.filter(({ spec }) => CHOOSING.includes(spec.name))
+    if (specs.length === 0) return undefined
+    const argv = drawCommand(this.#words, this.#choice.of(specs).spec)
+    const isSpop = argv[0]?.toString('latin1').toLowerCase() === 'spop'
+    return argv.length < 2 || (!isSpop && isHazardous(argv, BULK_BYTES_MAX)) ? undefined : argv
+  }
+
+  #scanCommand(): Argv {
+    const specs = this.#specs.filter(({ spec }) => SCANNING.includes(spec.name))
+    if (specs.length === 0 || this.#choice.oneIn(3)) return [this.#words.inAnyCase('scan')]
+    const { name, group } = this.#choice.of(specs).spec
+    return [this.#words.inAnyCase(name), this.#words.key(group)]
   }
 
   #command(client: ClientIndex): Argv {
@@ -241,7 +335,7 @@ class Workload {
     const options: Buffer[][] = []
     if (choice.oneIn(2)) options.push([this.#words.inAnyCase('count'), Buffer.from(choice.of(['1', '2', '5', '1000']))])
     if (choice.oneIn(2)) options.push([this.#words.inAnyCase('match'), this.#words.pattern()])
-    if (choice.oneIn(4)) options.push([this.#words.inAnyCase('type'), this.#words.oneOf('string', 'STRING', 'list')])
+    if (choice.oneIn(4)) options.push([this.#words.inAnyCase('type'), this.#words.oneOf('string', 'STRING', 'list', 'zset')])
     return choice.shuffled(options).flat()
   }
 

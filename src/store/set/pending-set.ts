@@ -6,11 +6,10 @@
  * nothing counts as a modification before `moveTo`.
  */
 import { assert } from '../../base/assert.js'
-import { copyBytes } from '../../base/bytes.js'
 import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
-import { moveRecord } from '../move-record.js'
-import { isFlat, NO_EXPIRY, ValueType } from '../value-type.js'
+import { layoutFor, valueByteOffset } from '../record.js'
+import { NO_EXPIRY, ValueType } from '../value-type.js'
 import { type MemberVisitor, OpenSet } from './open-set.js'
 
 const NAME_BYTES = 8
@@ -82,22 +81,32 @@ export class PendingSet implements MemberVisitor {
     this.set.open(this.keyspace.nursery)
   }
 
-  /** Gives the set, which must have a member, to a key, over whatever stands there. Counts as one modification. */
+  /**
+   * Gives the set, which must have a member, to a key, over whatever stands there. Counts as one modification.
+   * @throws ArenaFullError with what stood there as it was
+   */
   moveTo(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
     this.standOnName()
     const { nursery, stats } = this.keyspace
+    const { bytes, valueOffset, valueLength, encoding } = nursery
+    const value = bytes.subarray(valueOffset, valueOffset + valueLength)
+    db.setCollection(key, keyOffset, keyLength, ValueType.set, encoding, value, this.expireAtMs)
     const { dirty } = stats
-    if (isFlat(nursery.encoding)) {
-      const { encoding, valueLength } = nursery
-      if (db.findForWrite(key, keyOffset, keyLength)) db.remove()
-      db.create(key, keyOffset, keyLength, ValueType.set, encoding, valueLength, this.expireAtMs)
-      copyBytes(nursery.bytes, nursery.valueOffset, db.bytes, db.valueOffset, valueLength)
-      nursery.remove()
-    } else {
-      moveRecord(nursery, this.name, db, key.slice(keyOffset, keyOffset + keyLength))
-    }
-    stats.dirty = dirty + 1
+    nursery.removeWithoutValue()
+    stats.dirty = dirty
     this.isMade = false
+  }
+
+  /**
+   * Makes sure that there is memory for `moveTo` a key of this length that exists, as long as no other memory is asked for
+   * in between: for who cannot go back any more when it comes to that.
+   * @throws ArenaFullError
+   */
+  ensureRoom(keyLength: number): void {
+    this.standOnName()
+    const { arena, nursery } = this.keyspace
+    const layout = layoutFor(keyLength, nursery.valueLength, this.expireAtMs !== NO_EXPIRY)
+    arena.free(arena.allocate(valueByteOffset(layout, keyLength) + nursery.valueLength))
   }
 
   /** Gives up what was made and not moved. For `Sets.endPending`. */

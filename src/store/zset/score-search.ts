@@ -97,7 +97,7 @@ export class ScoreSearch {
     this.soughtBy = BY_SCORE
     this.soughtScore = score
     this.afterEqual = orEqual
-    return this.descend()
+    return this.descendCounting()
   }
 
   /** How many entries have a lower member, or with `orEqual` a lower or equal one, in a tree where all scores are equal. */
@@ -105,14 +105,21 @@ export class ScoreSearch {
     this.soughtBy = BY_MEMBER
     this.seekMember(buffer, offset, length)
     this.afterEqual = orEqual
-    return this.descend()
+    return this.descendCounting()
   }
 
   /** The rank of an entry, which must be there. The path leads to it. */
   rankOf(score: number, element: number): number {
-    const rank = this.descendPast(score, element) - 1
+    this.seekPast(score, element)
+    const rank = this.descendCounting() - 1
     this.pathIndexes[0]!--
     return rank
+  }
+
+  /** Descends to an entry, which must be there. */
+  protected descendTo(score: number, element: number): void {
+    this.descendPast(score, element)
+    this.pathIndexes[0]!--
   }
 
   /** Moves the cursor to the entry with this rank, which must be there. */
@@ -158,8 +165,13 @@ export class ScoreSearch {
     this.element = this.arena.chunkWords[chunkOf(this.leaf)]![at + LEAF_ELEMENTS + this.index]! as ArenaRef
   }
 
-  /** Descends to the place behind all entries up to this one. @returns its rank */
-  protected descendPast(score: number, element: number): number {
+  /** Descends to the place behind all entries up to this one. */
+  protected descendPast(score: number, element: number): void {
+    this.seekPast(score, element)
+    this.descend()
+  }
+
+  private seekPast(score: number, element: number): void {
     const words = this.arena.chunkWords[chunkOf(element)]!
     const at = wordIndexOf(element)
     const keyAt = at + keyWordOffset(words[at + 1]!)
@@ -167,7 +179,6 @@ export class ScoreSearch {
     this.soughtScore = score
     this.seekMember(this.arena.chunkBytes[chunkOf(element)]!, keyAt << 2, keyLengthAt(words, at))
     this.afterEqual = true
-    return this.descend()
   }
 
   /** Descends to the entry with this rank. */
@@ -211,27 +222,34 @@ export class ScoreSearch {
     this.soughtLength = length
   }
 
-  /** Descends to the place before which all entries are that lie before what is sought. @returns how many they are */
-  private descend(): number {
+  /** Descends to the place before which all entries are that lie before what is sought. */
+  private descend(): void {
     const { arena, pathNodes, pathIndexes } = this
     let node = this.root
-    let rank = 0
-    if (node === 0) return 0
     for (let level = this.levels - 1; level > 0; level--) {
-      const words = arena.chunkWords[chunkOf(node)]!
-      const at = wordIndexOf(node)
       // The place is in the last child whose least element lies before it, if only at that child's end.
       const place = this.placeIn(node, INNER_ELEMENTS)
       const child = place === 0 ? 0 : place - 1
-      for (let i = 0; i < child; i++) rank += words[at + SIZES + i]!
       pathNodes[level] = node
       pathIndexes[level] = child
-      node = words[at + CHILDREN + child]!
+      node = wordOf(arena, node, CHILDREN + child)
     }
-    const place = this.placeIn(node, LEAF_ELEMENTS)
     pathNodes[0] = node
-    pathIndexes[0] = place
-    return rank + place
+    pathIndexes[0] = node === 0 ? 0 : this.placeIn(node, LEAF_ELEMENTS)
+  }
+
+  /** As `descend`. @returns how many entries lie before the place */
+  private descendCounting(): number {
+    this.descend()
+    const { arena, pathNodes, pathIndexes } = this
+    let rank = pathIndexes[0]!
+    for (let level = this.levels - 1; level > 0; level--) {
+      const node = pathNodes[level]!
+      const words = arena.chunkWords[chunkOf(node)]!
+      const sizes = wordIndexOf(node) + SIZES
+      for (let i = pathIndexes[level]! - 1; i >= 0; i--) rank += words[sizes + i]!
+    }
+    return rank
   }
 
   /** The first entry of a node that does not lie before what is sought. */
@@ -240,8 +258,20 @@ export class ScoreSearch {
     const doubles = this.arena.chunkDoubles[chunkOf(node)]!
     const at = wordIndexOf(node)
     const scores = (at >>> 1) + SCORES
+    const count = words[at + COUNT]!
     let low = 0
-    let high = words[at + COUNT]!
+    if (this.soughtBy !== BY_MEMBER) {
+      const sought = this.soughtScore
+      let high = count
+      // By score alone, which is in one place: only among equal scores is there more to look at.
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if (doubles[scores + middle]! < sought) low = middle + 1
+        else high = middle
+      }
+      if (low === count || doubles[scores + low] !== sought) return low
+    }
+    let high = count
     while (low < high) {
       const middle = (low + high) >>> 1
       if (this.isBefore(doubles[scores + middle]!, words[at + elements + middle]!)) low = middle + 1
@@ -250,9 +280,10 @@ export class ScoreSearch {
     return low
   }
 
+  /** Whether an entry, which is no lower in score, lies before what is sought. */
   private isBefore(score: number, element: number): boolean {
-    if (this.soughtBy === BY_SCORE) return this.afterEqual ? score <= this.soughtScore : score < this.soughtScore
-    if (this.soughtBy === BY_SCORE_AND_MEMBER && score !== this.soughtScore) return score < this.soughtScore
+    if (this.soughtBy !== BY_MEMBER && score !== this.soughtScore) return false
+    if (this.soughtBy === BY_SCORE) return this.afterEqual
     const words = this.arena.chunkWords[chunkOf(element)]!
     const at = wordIndexOf(element)
     const order = compareBytes(

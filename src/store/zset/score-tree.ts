@@ -54,7 +54,7 @@ export class ScoreTree extends ScoreSearch {
 
   /** Removes an entry that is there. */
   remove(score: number, element: ArenaRef): void {
-    this.rankOf(score, element)
+    this.descendTo(score, element)
     this.removeHere(1)
   }
 
