@@ -5,11 +5,15 @@
  * through its ring only.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { systemClock } from '../src/base/clock.js'
-import { ShardExecutor } from '../src/shard/executor.js'
-import { runShard, type ShardBirth } from '../src/shard/shard-loop.js'
+import { loadWithinDescriptorLimit } from '../src/load-modules.js'
+import type { ShardBirth } from '../src/shard/shard-loop.js'
 
 const birth = workerData as ShardBirth
+await loadWithinDescriptorLimit(birth.shardCount)
+const { systemClock } = await import('../src/base/clock.js')
+const { ShardExecutor } = await import('../src/shard/executor.js')
+const { runShard } = await import('../src/shard/shard-loop.js')
+
 const port = parentPort as MessagePort
 
 const executor = new ShardExecutor({

@@ -7,27 +7,19 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/scan/
  */
-import { globMatches } from '../base/glob.js'
 import { errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
 import { typeNames } from './generic-type.js'
+import { scanOptions } from './scan-options.js'
 import type { ShardCall } from './shard-call.js'
 import type { CommandSpec } from './spec.js'
 
-const COUNT_DEFAULT = 10
-
-/** A sparse table has many empty buckets: a step looks at so many buckets for each key asked for, and no more. */
-const BUCKETS_PER_COUNT = 10
-
-const STAR = 42
 const PLUS = 43
 const MINUS = 45
 const ZERO = 48
 const NINE = 57
 const UINT64_MAX = 18446744073709551615n
 
-/** A type's number that no key has: the filter of an unknown type, which Redis takes as one that matches nothing. */
-const NO_TYPE = -1
 const ANY_TYPE = -2
 
 /**
@@ -54,45 +46,6 @@ export function parseScanCursor(bytes: Uint8Array, offset: number, textLength: n
   return negative ? BigInt.asUintN(64, -cursor) : cursor
 }
 
-/** What the options of one SCAN ask for. */
-interface ScanOptions {
-  count: number
-  /** Position of the pattern, or 0 for none. */
-  patternArgument: number
-  type: number
-}
-
-function parseOptions(call: ShardCall): ScanOptions | undefined {
-  const scanOptions: ScanOptions = { count: COUNT_DEFAULT, patternArgument: 0, type: ANY_TYPE }
-  for (let i = 2; i < call.argc; i += 2) {
-    const value = i + 1
-    if (value < call.argc && call.is(i, 'COUNT')) {
-      const count = countAt(call, value)
-      if (count === undefined) return undefined
-      scanOptions.count = count
-    } else if (value < call.argc && call.is(i, 'MATCH')) {
-      const matchesAll = call.lengths[value] === 1 && call.bytes[call.offsets[value] as number] === STAR
-      scanOptions.patternArgument = matchesAll ? 0 : value
-    } else if (value < call.argc && call.is(i, 'TYPE')) {
-      const type = typeNames.indexOf(call.text(value).toLowerCase())
-      scanOptions.type = type < 0 ? NO_TYPE : type
-    } else {
-      call.reply.error(errors.syntax)
-      return undefined
-    }
-  }
-  return scanOptions
-}
-
-/** Argument `i` as a count of at least 1; undefined after an error reply. */
-function countAt(call: ShardCall, i: number): number | undefined {
-  const integer = call.integer(i)
-  const count = Number.isNaN(integer) ? Number(call.int64(i)) : integer
-  if (count >= 1) return count
-  call.reply.error(Number.isNaN(count) ? errors.notAnInteger : errors.syntax)
-  return undefined
-}
-
 function scan(call: ShardCall): void {
   const { db, reply, bytes, offsets, lengths } = call
   const start = parseScanCursor(bytes, offsets[1] as number, lengths[1] as number)
@@ -100,11 +53,10 @@ function scan(call: ShardCall): void {
     reply.error(errors.invalidCursor)
     return
   }
-  const scanOptions = parseOptions(call)
-  if (scanOptions === undefined) return
-  const { count, patternArgument, type } = scanOptions
-  const patternOffset = offsets[patternArgument] as number
-  const patternLength = lengths[patternArgument] as number
+  if (!scanOptions.read(call, 2, 'TYPE')) return
+  const { count, typeArgument } = scanOptions
+  // Of an unknown type, which is -1 here, there is no key.
+  const type = typeArgument === 0 ? ANY_TYPE : typeNames.indexOf(call.text(typeArgument).toLowerCase())
 
   // The reply begins with the cursor, which is known last. The keys stay where they are until then.
   const chunks: Uint8Array[] = []
@@ -114,21 +66,16 @@ function scan(call: ShardCall): void {
   const visit = (key: Database): void => {
     visited++
     if (type !== ANY_TYPE && key.type !== type) return
-    if (
-      patternArgument !== 0 &&
-      !globMatches(bytes, patternOffset, patternLength, key.bytes, key.keyOffset, key.keyLength, false)
-    ) {
-      return
-    }
+    if (!scanOptions.matches(call, key.bytes, key.keyOffset, key.keyLength)) return
     chunks.push(key.bytes)
     keyOffsets.push(key.keyOffset)
     keyLengths.push(key.keyLength)
   }
   let cursor = Number(BigInt.asUintN(32, start))
-  let bucketsLeft = count * BUCKETS_PER_COUNT
+  let stepsLeft = scanOptions.stepsMax
   do {
     cursor = db.scan(cursor, visit)
-  } while (cursor !== 0 && bucketsLeft-- > 0 && visited < count)
+  } while (cursor !== 0 && stepsLeft-- > 0 && visited < count)
 
   reply.array(2)
   reply.bulkInteger(cursor)

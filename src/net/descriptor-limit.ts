@@ -4,7 +4,7 @@
  * Redis raises its limit of open files to what `maxclients` asks for. Node.js has raised it as far as the system lets it
  * before any of our code runs, and cannot change it later, so all that is left is to be content with less.
  */
-import fs from 'node:fs'
+import { descriptorLimit } from '../base/descriptor-limit.js'
 import type { LogLines } from '../base/log-lines.js'
 import type { Configuration } from '../config/configuration.js'
 
@@ -12,29 +12,11 @@ import type { Configuration } from '../config/configuration.js'
 const RESERVED = 32
 /** The event loop of a shard's thread holds five. */
 const RESERVED_PER_SHARD = 8
-/** While a shard's thread starts it reads its modules, many at once: 30 at most in what was measured. */
+/** While a shard's thread starts it reads its modules, some of them at once even where few may be open (load-modules.ts). */
 const NEEDED_TO_START_PER_SHARD = 32
 
 export class DescriptorLimitError extends Error {
   readonly code = 'SHARDKEEP_DESCRIPTOR_LIMIT'
-}
-
-/** The soft limit of open files in the form of Linux's /proc/self/limits; undefined when it says nothing or "unlimited". */
-export function parseDescriptorLimit(limits: string): number | undefined {
-  const soft = /^Max open files\s+(\d+)\s/m.exec(limits)?.[1]
-  return soft === undefined ? undefined : Number(soft)
-}
-
-/** How many descriptors this process may have open, or undefined when there is no limit or the system does not tell. */
-function descriptorLimit(): number | undefined {
-  try {
-    return parseDescriptorLimit(fs.readFileSync('/proc/self/limits', 'latin1'))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    // Only Linux has that file.
-    if (code === 'ENOENT' || code === 'EACCES') return undefined
-    throw error
-  }
 }
 
 /**

@@ -218,6 +218,14 @@ export class Database extends RecordStore {
     if (keyspace.onModified !== null) keyspace.onModified(this)
   }
 
+  /**
+   * The value of the record in hand was changed in what surrounds it (the groups of a stream, a representation): that
+   * counts as a change, but as in Redis it does not break a WATCH.
+   */
+  modifiedAside(): void {
+    this.keyspace.stats.dirty++
+  }
+
   /** Changes the encoding in the header; not a modification by itself. */
   setEncoding(encoding: number): void {
     this.words[this.at] = (this.words[this.at]! & ~0xf0) | (encoding << 4)

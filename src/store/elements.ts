@@ -15,13 +15,22 @@ import { type ArenaRef, NO_REF } from './arena-ref.js'
 import type { Keyspace } from './keyspace.js'
 import { headerWord } from './record.js'
 import { RecordStore } from './record-store.js'
-import { TABLE_STATE_WORDS } from './table.js'
+import { TABLE_STATE_WORDS, type Table } from './table.js'
 import { NO_EXPIRY } from './value-type.js'
+
+/** Room for the elements found by a scan that is kept for the next one: 64 KiB. */
+const SCANNED_KEPT_MAX = 16384
+const SCANNED_MIN = 64
 
 export const ELEMENTS_ROOT_WORDS = 16
 export const ELEMENTS_ROOT_BYTES = ELEMENTS_ROOT_WORDS * 4
 
 export class Elements extends RecordStore {
+  /** How many elements the last `scanSome` has found. */
+  scannedCount = 0
+
+  /** Those elements, as blocks of the arena. */
+  private scanned = new Int32Array(0)
   private readonly keyspace: Keyspace
   private rootWords: Int32Array = new Int32Array(ELEMENTS_ROOT_WORDS)
   private rootAt = 0
@@ -106,8 +115,17 @@ export class Elements extends RecordStore {
    * @throws ArenaFullError before anything was changed
    */
   setExpiry(expireAtMs: number): void {
-    if (expireAtMs !== NO_EXPIRY) this.putExpiry(expireAtMs)
-    else if (this.expireAtMs() !== NO_EXPIRY) this.dropExpiry()
+    if (expireAtMs === NO_EXPIRY) {
+      if (this.expireAtMs() !== NO_EXPIRY) this.dropExpiry()
+      return
+    }
+    try {
+      this.putExpiry(expireAtMs)
+    } catch (error) {
+      // As in `addSought`.
+      this.close()
+      throw error
+    }
   }
 
   /** Removes the element in hand. */
@@ -151,35 +169,40 @@ export class Elements extends RecordStore {
   }
 
   /**
-   * One step of a scan, as `Database.scan`: `visit` may remove the element in hand.
-   * @returns the cursor of the next step, 0 when the scan is complete
+   * Takes steps of a scan until it has found so many elements or taken `stepsMax` steps beside the first. An element that is
+   * there from the first step of a scan to its last is found at least once, whatever else comes and goes. They are in
+   * `standOnScanned`.
+   * @param cursor 0 to begin, then what the last call returned
+   * @returns where to go on, 0 when the scan is complete
    */
-  scan(cursor: number, visit: (elements: Elements) => void): number {
+  scanSome(cursor: number, elementsMax: number, stepsMax: number): number {
     const { table } = this
+    this.scannedCount = 0
+    if (this.scanned.length > SCANNED_KEPT_MAX) this.scanned = new Int32Array(SCANNED_MIN)
     if (table.size === 0) return 0
-    table.pauseResizing()
-    try {
-      this.scanChain(table.scanBucket(cursor), visit)
-      const partner = table.scanPartner(cursor)
-      if (partner >= 0) this.scanChain(partner, visit)
-    } finally {
-      table.resumeResizing()
-    }
-    return table.nextCursor(cursor)
+    let next = cursor
+    let stepsLeft = stepsMax
+    do {
+      this.collectChain(table.scanBucket(next))
+      const partner = table.scanPartner(next)
+      if (partner >= 0) this.collectChain(partner)
+      next = table.nextCursor(next)
+    } while (next !== 0 && stepsLeft-- > 0 && this.scannedCount < elementsMax)
+    return next
+  }
+
+  /** Moves the cursor to the i-th element that `scanSome` has found, as long as none was changed. `remove` may not follow. */
+  standOnScanned(i: number): void {
+    this.load(this.scanned[i]! as ArenaRef)
   }
 
   /**
-   * Removes elements, about so many and at least one bucket's, for a collection that is being given up.
+   * Removes elements for a collection that is being given up: looks at about so many elements and buckets.
    * @returns true when nothing is left: the tables' memory has gone back too
    */
   freeSome(elementsMax: number): boolean {
-    const { table } = this
-    if (this.expires.size > 0 || this.expires.buckets > 0) this.expires.clear()
-    let freed = 0
-    while (table.buckets > 0 && freed < elementsMax) freed += this.freeLastBucket()
-    if (table.buckets > 0) return false
-    table.clear()
-    return true
+    const left = this.dropBuckets(this.expires, elementsMax, false)
+    return left > 0 && this.dropBuckets(this.table, left, true) > 0
   }
 
   /** An element's value is bytes: it holds nothing of the arena beside its record. */
@@ -187,19 +210,31 @@ export class Elements extends RecordStore {
     return false
   }
 
-  private freeLastBucket(): number {
-    const { table } = this
-    const count = table.openChain(table.buckets - 1)
-    for (let i = 0; i < count; i++) this.arena.free(table.select(i))
-    table.dropLastBucket(count)
-    return count
+  /**
+   * Gives up buckets of a table from the last on, and in the end the table.
+   * @returns how much of `workMax` elements and buckets is left; 0 when there may be more buckets
+   */
+  private dropBuckets(table: Table, workMax: number, freesElements: boolean): number {
+    let left = workMax
+    while (table.buckets > 0) {
+      if (left <= 0) return 0
+      const count = table.openChain(table.buckets - 1)
+      if (freesElements) for (let i = 0; i < count; i++) this.arena.free(table.select(i))
+      table.dropLastBucket(count)
+      left -= count + 1
+    }
+    table.clear()
+    return Math.max(1, left)
   }
 
-  private scanChain(bucket: number, visit: (elements: Elements) => void): void {
-    for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
-      this.load(this.table.select(i))
-      visit(this)
+  private collectChain(bucket: number): void {
+    const count = this.table.openChain(bucket)
+    if (this.scannedCount + count > this.scanned.length) {
+      const longer = new Int32Array(Math.max(SCANNED_MIN, (this.scannedCount + count) * 2))
+      longer.set(this.scanned.subarray(0, this.scannedCount))
+      this.scanned = longer
     }
+    for (let i = 0; i < count; i++) this.scanned[this.scannedCount++] = this.table.select(i)
   }
 }
 

@@ -94,6 +94,8 @@ export class Eviction {
    */
   evict(bytes: number, clockUs: () => number): number {
     const { keyspace, budgetUs } = this
+    // The policy may be another one since the evictable keys were counted.
+    if (!this.evicts) return 0
     const target = keyspace.arena.usedBytes - bytes
     const startedUs = clockUs()
     let evicted = 0
@@ -115,16 +117,20 @@ export class Eviction {
 
   private removeEvicted(db: Database): void {
     const { keyspace } = this
-    keyspace.stats.evictedKeys++
+    const { stats } = keyspace
+    const { dirty } = stats
+    stats.evictedKeys++
     if (keyspace.onEvicted !== null) keyspace.onEvicted(db)
     if (this.isLazy) db.removeLazily()
     else db.remove()
+    // Nobody has changed anything: that is not counted, as with keys past their time.
+    stats.dirty = dirty
   }
 
-  /** Stands on a random key, going around the databases. */
+  /** Stands on a random key, going around the databases. Some of those it meets may be past their time or protected. */
   private chooseAnyKey(): Database | null {
     const { keyspace } = this
-    for (let i = 0; i < keyspace.databases; i++) {
+    for (let i = keyspace.databases * ROUNDS_MAX; i > 0; i--) {
       const db = keyspace.existingDatabase(this.nextDatabase)
       this.nextDatabase = this.nextDatabase + 1 < keyspace.databases ? this.nextDatabase + 1 : 0
       if (db?.standOnRandom(this.volatileOnly) && standOnSame(db) && !this.isProtected(db)) return db

@@ -13,6 +13,7 @@
  *
  * Format: https://github.com/antirez/listpack/blob/master/listpack.md
  */
+import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
 import {
   INT64_TEXT_BYTES_MAX,
@@ -22,25 +23,37 @@ import {
   writeBigInt,
   writeInteger,
 } from '../base/integer.js'
+import {
+  backLengthBytes,
+  COUNT_UNKNOWN,
+  END,
+  encodedBytes,
+  INT13,
+  INT16,
+  INT24,
+  INT32,
+  INT64,
+  LISTPACK_EMPTY_BYTES,
+  LISTPACK_HEADER_BYTES,
+  readU32,
+  STRING12,
+  STRING32,
+  writeBackLength,
+  writeLow,
+  writeU32,
+} from './listpack-entry.js'
 
-export const LISTPACK_HEADER_BYTES = 6
-/** Header and end mark. */
-export const LISTPACK_EMPTY_BYTES = 7
 /** Where the first entry stands, if there is one. */
 export const LISTPACK_FIRST = LISTPACK_HEADER_BYTES
 
-const END = 0xff
-const COUNT_UNKNOWN = 65535
-
-const INT13 = 0xc0
-const STRING12 = 0xe0
-const STRING32 = 0xf0
-const INT16 = 0xf1
-const INT24 = 0xf2
-const INT32 = 0xf3
-const INT64 = 0xf4
-
 const TWO_32 = 4294967296
+
+/** Room for what is put: a long value should not keep more than that for the next one. */
+const PENDING_BYTES_MIN = 128
+const PENDING_BYTES_KEPT_MAX = 256 * 1024
+
+/** Longer values are only encoded to be sought where there is anything as long. */
+const SOUGHT_BYTES_MIN = 4096
 
 /** Encoded entries never need more than this beside the bytes of a string: 5 before and 5 behind it. */
 const ENTRY_OVERHEAD_BYTES_MAX = 10
@@ -59,11 +72,17 @@ export abstract class Listpack {
   number = Number.NaN
 
   /** The entries that `put` has encoded since `clearPut`, and how many bytes and entries they are. */
-  protected pending = new Uint8Array(128)
+  protected pending = new Uint8Array(PENDING_BYTES_MIN)
   putBytes = 0
   putEntries = 0
 
   private readonly digits = new Uint8Array(INT64_TEXT_BYTES_MAX)
+
+  /**
+   * @param isTwoWay false: entries have no length behind them, which saves a byte or more each, and cannot be walked
+   * backwards. That is no listpack to anybody else, see `asTwoWay`.
+   */
+  constructor(private readonly isTwoWay = true) {}
 
   /**
    * Replaces `removed` bytes at the position by `inserted` bytes of undefined contents, making the listpack's room
@@ -105,11 +124,12 @@ export abstract class Listpack {
   /** The position after the entry at this one. */
   next(position: number): number {
     const length = encodedBytes(this.bytes, this.base + position)
-    return position + length + backLengthBytes(length)
+    return this.isTwoWay ? position + length + backLengthBytes(length) : position + length
   }
 
   /** The position of the entry before this one, -1 at the first. `end` may be given, to get the last. */
   previous(position: number): number {
+    assert(this.isTwoWay, 'a listpack of one way was walked backwards')
     if (position === LISTPACK_FIRST) return -1
     const { bytes, base } = this
     let at = base + position - 1
@@ -130,7 +150,7 @@ export abstract class Listpack {
     const { count } = this
     const target = index < 0 ? count + index : index
     if (target < 0 || target >= count) return -1
-    if (target * 2 <= count) {
+    if (target * 2 <= count || !this.isTwoWay) {
       let at = LISTPACK_FIRST
       for (let i = 0; i < target; i++) at = this.next(at)
       return at
@@ -161,6 +181,7 @@ export abstract class Listpack {
 
   /** Forgets what was put. */
   clearPut(): void {
+    if (this.pending.length > PENDING_BYTES_KEPT_MAX) this.pending = new Uint8Array(PENDING_BYTES_MIN)
     this.putBytes = 0
     this.putEntries = 0
   }
@@ -223,6 +244,17 @@ export abstract class Listpack {
       at = writeLow(out, at, Math.floor(number / TWO_32) | 0, 4)
     }
     this.endPut(start, at)
+  }
+
+  /**
+   * Takes a value as the one put, for `find`.
+   * @returns false, with nothing put, when it is longer than the listpack and so cannot be found
+   */
+  putSought(buffer: Uint8Array, offset: number, length: number): boolean {
+    this.clearPut()
+    if (length >= SOUGHT_BYTES_MIN && length > this.totalBytes) return false
+    this.put(buffer, offset, length)
+    return true
   }
 
   /** The first entry from the position on, stepping over `step - 1` between, that is the one value put; -1 for none. */
@@ -292,6 +324,14 @@ export abstract class Listpack {
   writeEmpty(): void {
     this.writeHeader(LISTPACK_EMPTY_BYTES, 0)
     this.bytes[this.base + LISTPACK_HEADER_BYTES] = END
+  }
+
+  /** A listpack of all that was put, in memory of its own. This object stands on it afterwards. */
+  putAsBytes(): Uint8Array {
+    const bytes = new Uint8Array(LISTPACK_EMPTY_BYTES + this.putBytes)
+    this.stand(bytes, 0)
+    this.writePut()
+    return bytes
   }
 
   /** Writes a listpack of all that was put, of `LISTPACK_EMPTY_BYTES + putBytes`, from `base` on. */
@@ -377,85 +417,24 @@ export abstract class Listpack {
   }
 
   private endPut(start: number, end: number): void {
-    this.putBytes = end + writeBackLength(this.pending, end, end - start)
+    this.putBytes = this.isTwoWay ? end + writeBackLength(this.pending, end, end - start) : end
     this.putEntries++
   }
 }
 
-/**
- * Checks a listpack that comes from outside: whether it fills exactly `length` bytes, all its entries lie inside and say
- * the same length forwards and backwards, and their number is what the header says.
- * @returns the number of entries, or -1 when it is malformed
- */
-export function checkListpack(bytes: Uint8Array, base: number, length: number): number {
-  if (length < LISTPACK_EMPTY_BYTES || readU32(bytes, base) !== length) return -1
-  const last = base + length - 1
-  if (bytes[last] !== END) return -1
-  let count = 0
-  let at = base + LISTPACK_HEADER_BYTES
-  while (at < last) {
-    // The five bytes that may say a length must lie inside before they are read.
-    const first = bytes[at]!
-    if (first === END || first > INT64 || (first === STRING32 && at + 5 > last)) return -1
-    const entry = encodedBytes(bytes, at)
-    const end = at + entry + backLengthBytes(entry)
-    if (end > last || !hasBackLength(bytes, at + entry, entry)) return -1
-    at = end
-    count++
+/** What entries are put into to become a listpack in memory of its own. */
+class LooseListpack extends Listpack {
+  protected splice(): void {
+    assert(false, 'a loose listpack was changed')
   }
-  const known = bytes[base + 4]! | (bytes[base + 5]! << 8)
-  return known === COUNT_UNKNOWN || known === count ? count : -1
 }
 
-/** How many bytes the encoding and value of the entry take, without the length behind it. */
-function encodedBytes(bytes: Uint8Array, at: number): number {
-  const first = bytes[at]!
-  if (first < 0x80) return 1
-  if (first < INT13) return 1 + (first & 63)
-  if (first < STRING12) return 2
-  if (first < STRING32) return 2 + (((first & 15) << 8) | bytes[at + 1]!)
-  if (first === STRING32) return 5 + readU32(bytes, at + 1)
-  return first === INT64 ? 9 : first - INT16 + 3
-}
-
-function backLengthBytes(length: number): number {
-  if (length < 128) return 1
-  if (length < 16383) return 2
-  if (length < 2097151) return 3
-  return length < 268435455 ? 4 : 5
-}
-
-/** Writes the length in as many bytes as `backLengthBytes` says, the highest 7 bits first, all but the first marked. */
-function writeBackLength(bytes: Uint8Array, at: number, length: number): number {
-  const size = backLengthBytes(length)
-  let rest = length
-  for (let i = size - 1; i > 0; i--) {
-    bytes[at + i] = (rest & 127) | 128
-    rest >>>= 7
+/** The bytes of Redis's listpack with the entries of one of either kind. */
+export function asTwoWay(listpack: Listpack): Uint8Array {
+  const loose = new LooseListpack()
+  for (let at = LISTPACK_FIRST; !listpack.isEnd(at); at = listpack.next(at)) {
+    listpack.read(at)
+    loose.put(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
   }
-  bytes[at] = rest
-  return size
-}
-
-function hasBackLength(bytes: Uint8Array, at: number, length: number): boolean {
-  let rest = length
-  for (let i = backLengthBytes(length) - 1; i > 0; i--) {
-    if (bytes[at + i] !== ((rest & 127) | 128)) return false
-    rest >>>= 7
-  }
-  return bytes[at] === rest
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
-}
-
-function writeU32(bytes: Uint8Array, at: number, value: number): void {
-  writeLow(bytes, at, value, 4)
-}
-
-/** Writes the lowest bytes of a number, the lowest first. @returns the position behind them */
-function writeLow(bytes: Uint8Array, at: number, value: number, count: number): number {
-  for (let i = 0; i < count; i++) bytes[at + i] = (value >>> (8 * i)) & 255
-  return at + count
+  return loose.putAsBytes()
 }

@@ -11,11 +11,10 @@ export interface Allowance {
   readonly reason: string
   /** Full names of commands, as in the command table. */
   readonly commands: readonly string[]
-  /**
-   * Whether two replies that are not equal are both right.
-   * @param past the full names of all commands that were sent in the episode
-   */
-  allows(ours: Buffer, redis: Buffer, argv: Argv, past: ReadonlySet<string>): boolean
+  /** Whether the two servers may hold different data afterwards: the episode ends there. */
+  readonly endsEpisode?: boolean
+  /** Whether two replies that are not equal are both right. */
+  allows(ours: Buffer, redis: Buffer, argv: Argv): boolean
 }
 
 /** The servers get a command at slightly different times, on a busy machine even at clearly different ones. */

@@ -36,7 +36,7 @@ const drawByCommand: Readonly<Record<string, Draw>> = {
   'zcount min': ({ types }) => types.scoreBound(),
   'zcount max': ({ types }) => types.scoreBound(),
   'xreadgroup id': ({ types }) => types.readFrom(),
-  'xread id': ({ types }) => types.readFrom(),
+  'xread id': (words) => (words.choice.oneIn(4) ? words.oneOf('$', '0', '>') : words.types.entryId()),
   'xadd id': ({ types }) => types.newEntryId(),
 }
 
@@ -82,8 +82,8 @@ const drawByGroup: Readonly<Partial<Record<CommandGroup, Readonly<Record<string,
     milliseconds: ({ types }) => types.blockingMilliseconds(),
     'min-idle-time': ({ types }) => types.idleTimeMin(),
     ms: ({ types }) => types.idleTime(),
-    entries_added: ({ types }) => types.count(),
-    entries_read: ({ types }) => types.count(),
+    entries_added: ({ types }) => types.entries(),
+    entries_read: ({ types }) => types.entries(),
   },
   bitmap: {
     offset: ({ types }) => types.bitOffset(),
@@ -134,7 +134,6 @@ const drawByName: Readonly<Record<string, Draw>> = {
   numreplicas: (words) => words.oneOf('0', '-1', '-9223372036854775808', '9223372036854775808', 'x'),
   protover: (words) => words.oneOf('2', '3', '2', '3', '1', '4', '0', '-1', '03', '9223372036854775808', 'x'),
   username: (words) => words.oneOf('default', 'Default', 'nobody', ''),
-  'serialized-value': ({ types }) => types.payload(),
 }
 
 /** By the ends of the names of commands, as many have the same bounds. */
@@ -152,14 +151,20 @@ const drawByToken: Readonly<Record<string, Draw>> = {
   GET: ({ types }) => types.getPattern(),
 }
 
-/**
- * Everything of one argument but its token.
- * @param range what the bounds are, in a command that has several kinds
- */
-export function drawLeaf(words: Vocabulary, spec: CommandSpec, argument: ArgumentSpec, range: RangeKind): Buffer {
+/** What the arguments of one command have in common. */
+export interface Leaning {
+  /** What the bounds are, where there are several kinds. */
+  readonly range: RangeKind
+  /** Whose keys, if of a certain group. */
+  readonly group: CommandGroup | undefined
+}
+
+/** Everything of one argument but its token. */
+export function drawLeaf(words: Vocabulary, spec: CommandSpec, argument: ArgumentSpec, leaning: Leaning): Buffer {
   const command = fullNameOf(spec)
+  if (argument.name === 'serialized-value') return words.types.payload(leaning.group)
   const isBound = BOUNDS.includes(argument.name)
-  if (isBound && OF_ANY_KIND.includes(command)) return words.types.anyBound(range)
+  if (isBound && OF_ANY_KIND.includes(command)) return words.types.anyBound(leaning.range)
   const bound = isBound ? drawBound.find(([end]) => command.endsWith(end))?.[1] : undefined
   const draw =
     drawByCommand[`${command} ${argument.name}`] ??
@@ -170,7 +175,7 @@ export function drawLeaf(words: Vocabulary, spec: CommandSpec, argument: Argumen
   if (draw !== undefined) return draw(words)
   switch (argument.type) {
     case 'key':
-      return words.key(spec.group)
+      return words.key(leaning.group)
     case 'pattern':
       return words.pattern()
     case 'integer':

@@ -6,9 +6,9 @@
  */
 import type { ArgumentSpec, CommandSpec } from '../../src/commands/spec.js'
 import { fullNameOf } from '../../src/commands/table.js'
-import { drawLeaf } from './argument-words.js'
+import { drawLeaf, type Leaning } from './argument-words.js'
 import type { Argv } from './step.js'
-import { RANGE_KINDS, type RangeKind } from './type-words.js'
+import { RANGE_KINDS } from './type-words.js'
 import type { Vocabulary } from './vocabulary.js'
 
 /** The newest version that the commands and their options may come from: that of the server compared with. */
@@ -55,7 +55,7 @@ class ArgumentDraw {
   readonly #words: Vocabulary
   readonly #spec: CommandSpec
   readonly #optionOnceIn: number
-  readonly #range: RangeKind
+  readonly #leaning: Leaning
   /** How many there must be of what comes as often as the command has keys. */
   #keys: number | undefined
 
@@ -63,7 +63,7 @@ class ArgumentDraw {
     this.#words = words
     this.#spec = spec
     this.#optionOnceIn = words.choice.of(PRESENT_ONCE_IN)
-    this.#range = words.choice.of(RANGE_KINDS)
+    this.#leaning = { range: words.choice.of(RANGE_KINDS), group: words.groupOfKeys(spec.group) }
   }
 
   /** Neighbours that may be left out come in any order. */
@@ -114,7 +114,9 @@ class ArgumentDraw {
           break
         }
         default:
-          drawn.push(argument.name === 'numkeys' ? this.#keyCount() : drawLeaf(words, this.#spec, argument, this.#range))
+          drawn.push(
+            argument.name === 'numkeys' ? this.#keyCount() : drawLeaf(words, this.#spec, argument, this.#leaning),
+          )
       }
     }
     return drawn
@@ -122,7 +124,9 @@ class ArgumentDraw {
 
   #isPresent(argument: ArgumentSpec): boolean {
     const { choice } = this.#words
-    if (argument.name === SORT_BY && !choice.oneIn(15)) return this.#range !== 'index'
+    // Without a stream there is no group, and without a group there is little to do.
+    if (argument.token === 'MKSTREAM') return !choice.oneIn(5)
+    if (argument.name === SORT_BY && !choice.oneIn(15)) return this.#leaning.range !== 'index'
     return choice.oneIn(this.#optionOnceIn)
   }
 
@@ -130,7 +134,7 @@ class ArgumentDraw {
   #alternatives(argument: ArgumentSpec): readonly ArgumentSpec[] {
     const known = (argument.arguments ?? []).filter(({ since }) => isKnownToRedis(since))
     if (argument.name !== SORT_BY || this.#words.choice.oneIn(15)) return known
-    const fitting = known.filter(({ name }) => name === `by${this.#range}`)
+    const fitting = known.filter(({ name }) => name === `by${this.#leaning.range}`)
     return fitting.length > 0 ? fitting : known
   }
 

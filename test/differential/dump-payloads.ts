@@ -4,28 +4,47 @@
  *
  * Only used by tests.
  */
+import type { CommandGroup } from '../../src/commands/spec.js'
 
-const PAYLOADS: Readonly<Record<string, string>> = {
-  'a string': 'AAtoZWxsbyB3b3JsZAoAC/xJuabHoDQ=',
-  'an integer': 'AME5MAoAnZTqJ5P8CLk=',
-  'a compressed string': 'AMMJQHgBYWHgawABYWEKAER3s35SUlUC',
-  'a list of one node': 'EgECFxcAAAAEAIFhAgEBhWhlbGxvBoJtMQP/CgBI9Xlq+oBmyQ==',
-  'a list of several nodes':
-    'EgMCDw8AAAACAIJtMQOCbTID/wILCwAAAAIAAwGAAf8CwxRAVAxUAAAAAgCCbTED4EZ44DwAAUj/CgBfmF9vkPuyLA==',
-  'a set of integers': 'CxgEAAAABAAAAP3///8BAAAAAgAAAHARAQAKABXvY3sUD81k',
-  'a set': 'AgTAAQJtMgJtMQFhCgCnCoO1ABkdAg==',
-  'a small sorted set': 'ER8fAAAABgCCbTIDhC1pbmYFgWECAQGCbTEDgzIuNQT/CgAc9mfWgZvjDw==',
-  'a large sorted set': 'BQQCbTMAAAAAAADwfwJtMQAAAAAAAARAAWEAAAAAAADwP8ABmpmZmZmZuT8KAJ81cisIKv5u',
-  'a small hash': 'EBgYAAAABgCCZjEDgWECAQECAYJmMgOAAf8KAIf36whYk6fn',
-  'a large hash': 'BAPAAcACAmYxAWECZjPA/woAU15DibJMIzs=',
-  'a stream':
-    'EwEQAAAAAAAAAAEAAAAAAAAAAcM8QEEHQQAAABgAAgFAAAiCZjEDAAECAQAgAQOBYQIEQBMgCgACYBgKgWICgmYyA4FjAgggEQAEIAMgCgIEAf8C' +
-    'BQMBAQIBAwAKALbQ2Zs9JOqM',
-  'a stream with groups':
-    'EwEQAAAAAAAAAAEAAAAAAAAAAcMuNBI0AAAAFAADAQABAQGCZjEDAAECIAsFAAGBYQIEIAoAAUAKAGJgCkAXQAoBAf8DAwEBAQAAAwICZzEAAIH/' +
-    '/////////wEAAAAAAAAAAQAAAAAAAAABABCl1OgAAAADAQJjMRCs4AOiAQAAAQAAAAAAAAABAAAAAAAAAAECZzIDAYH//////////wABAmMyEazg' +
-    'A6IBAAAACgD+TUV36Pa5bw==',
-  'a HyperLogLog': 'ABtIWUxMAQAAAAAAAAAAAACAYPOAULGES/uAQloKAJ9ZDAa2SXBJ',
+const PAYLOADS: Readonly<Partial<Record<CommandGroup, Readonly<Record<string, string>>>>> = {
+  string: {
+    'a string': 'AAtoZWxsbyB3b3JsZAoAC/xJuabHoDQ=',
+    'an integer': 'AME5MAoAnZTqJ5P8CLk=',
+    'a compressed string': 'AMMJQHgBYWHgawABYWEKAER3s35SUlUC',
+  },
+  list: {
+    'a list of one node': 'EgECFxcAAAAEAIFhAgEBhWhlbGxvBoJtMQP/CgBI9Xlq+oBmyQ==',
+    'a list of several nodes':
+      'EgMCDw8AAAACAIJtMQOCbTID/wILCwAAAAIAAwGAAf8CwxRAVAxUAAAAAgCCbTED4EZ44DwAAUj/CgBfmF9vkPuyLA==',
+  },
+  set: {
+    'a set of integers': 'CxgEAAAABAAAAP3///8BAAAAAgAAAHARAQAKABXvY3sUD81k',
+    'a set': 'AgTAAQJtMgJtMQFhCgCnCoO1ABkdAg==',
+  },
+  'sorted-set': {
+    'a small sorted set': 'ER8fAAAABgCCbTIDhC1pbmYFgWECAQGCbTEDgzIuNQT/CgAc9mfWgZvjDw==',
+    'a large sorted set': 'BQQCbTMAAAAAAADwfwJtMQAAAAAAAARAAWEAAAAAAADwP8ABmpmZmZmZuT8KAJ81cisIKv5u',
+  },
+  hash: {
+    'a small hash': 'EBgYAAAABgCCZjEDgWECAQECAYJmMgOAAf8KAIf36whYk6fn',
+    'a large hash': 'BAPAAcACAmYxAWECZjPA/woAU15DibJMIzs=',
+  },
+  stream: {
+    'a stream':
+      'EwEQAAAAAAAAAAEAAAAAAAAAAcM8QEEHQQAAABgAAgFAAAiCZjEDAAECAQAgAQOBYQIEQBMgCgACYBgKgWICgmYyA4FjAgggEQAEIAMgCgIEAf8C' +
+      'BQMBAQIBAwAKALbQ2Zs9JOqM',
+    'a stream with groups':
+      'EwEQAAAAAAAAAAEAAAAAAAAAAcMuNBI0AAAAFAADAQABAQGCZjEDAAECIAsFAAGBYQIEIAoAAUAKAGJgCkAXQAoBAf8DAwEBAQAAAwICZzEAAIH/' +
+      '/////////wEAAAAAAAAAAQAAAAAAAAABABCl1OgAAAADAQJjMRCs4AOiAQAAAQAAAAAAAAABAAAAAAAAAAECZzIDAYH//////////wABAmMyEazg' +
+      'A6IBAAAACgD+TUV36Pa5bw==',
+  },
+  hyperloglog: {
+    'a HyperLogLog': 'ABtIWUxMAQAAAAAAAAAAAACAYPOAULGES/uAQloKAJ9ZDAa2SXBJ',
+  },
 }
 
-export const dumpPayloads: readonly Buffer[] = Object.values(PAYLOADS).map((text) => Buffer.from(text, 'base64'))
+export const dumpPayloads: readonly { readonly group: CommandGroup; readonly bytes: Buffer }[] = Object.entries(
+  PAYLOADS,
+).flatMap(([group, texts]) =>
+  Object.values(texts).map((text) => ({ group: group as CommandGroup, bytes: Buffer.from(text, 'base64') })),
+)

@@ -44,6 +44,7 @@ export async function runEpisode(
       throw error
     })
     if (difference !== undefined) return { step: at + difference.step, what: difference.what }
+    if (episode.hasDiverged) return undefined
     at += group.length
   }
   const difference = await episode.run([{ do: 'digest' }])
@@ -72,6 +73,11 @@ class Episode {
   constructor(pair: ServerPair, tally: Tally) {
     this.#pair = pair
     this.#comparison = new Comparison(tally)
+  }
+
+  /** Whether there is nothing more to compare, because of what docs/differences.md explains. */
+  get hasDiverged(): boolean {
+    return this.#comparison.hasDiverged
   }
 
   /** One step, or several joined ones. */

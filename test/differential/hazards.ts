@@ -5,7 +5,7 @@
  * Only used by tests.
  */
 import type { Argv } from './step.js'
-import { BLOCKING_MILLISECONDS, BLOCKING_SECONDS, DRAWN_WITH_REPETITION_MAX } from './type-words.js'
+import { BLOCKING_MILLISECONDS, BLOCKING_SECONDS, DRAWN_WITH_REPETITION_MAX, ENTRIES_MAX } from './type-words.js'
 
 /** A key that lives longer than this cannot end within an episode. */
 const LIFE_MS_MIN = 1_000_000
@@ -94,6 +94,13 @@ function storesInNoOrder(argv: Argv): boolean {
   return ['store', 'by', 'alpha'].every((option) => placesBehind(argv, option).length > 0)
 }
 
+/** Whether a command asks for members between two others, which is undefined when scores are not all the same. */
+export function looksBetweenMembers(argv: Argv): boolean {
+  const name = argv[0]?.toString('latin1').toLowerCase() ?? ''
+  if (/lex(count)?$/.test(name)) return true
+  return name.startsWith('zrange') && argv.some((argument) => argument.toString('latin1').toLowerCase() === 'bylex')
+}
+
 const contains = (argv: Argv, word: string): boolean => argv.some((argument) => argument.toString('latin1') === word)
 
 /** @param bulkBytesMax what proto-max-bulk-len is set to */
@@ -123,6 +130,11 @@ export function isHazardous(argv: Argv, bulkBytesMax: number): boolean {
     case 'xadd':
       // The time is the identifier.
       return contains(argv, '*')
+    case 'xgroup':
+    case 'xsetid':
+      return ['entriesread', 'entriesadded'].some((option) =>
+        placesBehind(argv, option).some((at) => numberAt(argv, at) > ENTRIES_MAX),
+      )
     case 'xclaim':
     case 'xautoclaim':
       return isRecentIdleTime(argv, 4)
@@ -144,7 +156,10 @@ export function isHazardous(argv: Argv, bulkBytesMax: number): boolean {
     case 'zrank':
     case 'zrevrank':
       // Newer versions take one argument more.
-      return argv.length === 4
+      return argv.length > 3
+    case 'lpos':
+      // The negative of this rank is itself.
+      return contains(argv, '-9223372036854775808')
     case 'expire':
     case 'setex':
       return endsSoon(numberAt(argv, 2), 1000)

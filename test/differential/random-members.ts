@@ -72,12 +72,7 @@ export async function checkRandomMembers(pair: ServerPair, step: RandomMembersSt
 }
 
 /** Compares what SPOP has left with what it gave, and brings both servers to the same members. */
-async function equalise(
-  pair: ServerPair,
-  key: Buffer,
-  popped: Buffer,
-  contents: Buffer,
-): Promise<Finding | undefined> {
+async function equalise(pair: ServerPair, key: Buffer, popped: Buffer, contents: Buffer): Promise<Finding | undefined> {
   const look: Argv[] = ['SMEMBERS', 'SCARD', 'DUMP', 'PEXPIRETIME'].map((name) => [Buffer.from(name), key])
   const left = await pair.exchange(CONTROL, look)
   const gone = new Set(leavesOf(popped))

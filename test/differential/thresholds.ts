@@ -11,6 +11,9 @@ interface Threshold {
   readonly small: readonly string[]
 }
 
+/** Without a listpack for sorted sets. SORT makes a skiplist of a sorted set in Redis, in which -0 is not 0. */
+export const ONLY_SKIPLISTS: readonly [setting: string, value: string] = ['zset-max-listpack-entries', '0']
+
 export const thresholds: readonly Threshold[] = [
   { setting: 'list-max-listpack-size', usual: '-2', small: ['-1', '1', '2', '3', '5', '16'] },
   { setting: 'list-compress-depth', usual: '0', small: ['0', '1', '2'] },

@@ -4,6 +4,7 @@
  * Only used by tests. Invariant: no word depends on the clock. Durations are either 0 or so long that no entry of a stream
  * gets as old within an episode.
  */
+import type { CommandGroup } from '../../src/commands/spec.js'
 import type { Choice } from './choice.js'
 import { dumpPayloads } from './dump-payloads.js'
 import { FLOATS, INTEGERS, latin1, wordsOf } from './number-words.js'
@@ -36,13 +37,16 @@ const SCORES = wordsOf(`
 
 const INDEXES = wordsOf('0 0 1 2 3 5 10 100 -1 -1 -2 -3 -5 -100 9223372036854775807 -9223372036854775808')
 
-const COUNTS = wordsOf('0 1 1 2 3 5 10 100 1000000 9223372036854775807 -1 -2 -9223372036854775808 9223372036854775808 x')
+const COUNTS = wordsOf('1 1 2 3 5 10 100 1000000 9223372036854775807')
+const BROKEN_COUNTS = wordsOf('0 -1 -2 -9223372036854775808 9223372036854775808 x 1.5')
+
+/** Numbers of entries end at 2^53 - 1 here. */
+export const ENTRIES_MAX = Number.MAX_SAFE_INTEGER
+const ENTRIES = wordsOf(`0 1 2 5 100 1000000 ${ENTRIES_MAX} -1 x`)
 
 /** Redis answers with as many elements as it is asked for, so that less than nothing must not be much. */
 export const DRAWN_WITH_REPETITION_MAX = 1000
-const RANDOM_COUNTS = wordsOf(
-  '0 1 1 2 3 5 10 100 1000000 9223372036854775807 -1 -2 -5 -20 -300 -9223372036854775808 9223372036854775808 x',
-)
+const REPEATING_COUNTS = wordsOf('-1 -2 -5 -20 -300')
 
 const GROUP_NAMES = [...wordsOf('g1 g1 g1 g2'), ''].map(latin1)
 const CONSUMER_NAMES = [...wordsOf('c1 c1 c2 c3'), '\0'].map(latin1)
@@ -56,8 +60,9 @@ const BROKEN_IDS = wordsOf(`
 `)
 
 /** No episode lasts as long as the shorter one, and entries that are given an idle time get the longer one. */
-const IDLE_TIMES_MIN = wordsOf('0 0 0 0 500000000 999999999999999 -1 9223372036854775807 9223372036854775808 x')
-const IDLE_TIMES = wordsOf('0 1000000000 1000000001 -1 9223372036854775807 x')
+const IDLE_TIMES_MIN = wordsOf('0 0 0 0 500000000 999999999999999')
+const IDLE_TIMES = wordsOf('0 1000000000 1000000001')
+const BROKEN_IDLE_TIMES = wordsOf('-1 9223372036854775807 9223372036854775808 x')
 
 const LONGITUDES = wordsOf(`
   13.361389 13.361389 15.087269 15.087269 13.361390 0 -0 180 -180 179.9999 -122.4194 2.3522 1e1 1e-9
@@ -90,18 +95,27 @@ export const BLOCKING_MILLISECONDS = [...wordsOf('1 5 10 -1 x 1.5 92233720368547
 export type RangeKind = 'index' | 'score' | 'lex'
 export const RANGE_KINDS: readonly RangeKind[] = ['index', 'score', 'lex']
 
+export interface TypeWordsOptions {
+  /** Elements are of so many kinds that collections grow beyond the usual thresholds. */
+  readonly hasLargeCollections: boolean
+  /** All members have the same score: only then it is defined which members are between two others. */
+  readonly hasOneScore: boolean
+}
+
 export class TypeWords {
   readonly #choice: Choice
   /** What the collections of this workload hold, over and over again. */
   readonly #elements: readonly Buffer[]
   readonly #hasLargeCollections: boolean
+  readonly #hasOneScore: boolean
   readonly #anyValue: () => Buffer
   /** The first part of the identifier of the next stream entry. */
   #nextEntry = 1
 
-  constructor(choice: Choice, hasLargeCollections: boolean, anyValue: () => Buffer) {
+  constructor(choice: Choice, { hasLargeCollections, hasOneScore }: TypeWordsOptions, anyValue: () => Buffer) {
     this.#choice = choice
     this.#hasLargeCollections = hasLargeCollections
+    this.#hasOneScore = hasOneScore
     this.#anyValue = anyValue
     this.#elements = choice.shuffled(ELEMENTS).slice(0, choice.between(4, 24))
   }
@@ -118,6 +132,7 @@ export class TypeWords {
 
   score(): Buffer {
     const choice = this.#choice
+    if (this.#hasOneScore) return latin1('0')
     if (choice.oneIn(25)) return latin1(choice.of(FLOATS))
     return latin1(choice.oneIn(3) ? String(choice.between(-1000, 1000) / 8) : choice.of(SCORES))
   }
@@ -148,12 +163,17 @@ export class TypeWords {
   }
 
   count(): Buffer {
-    return this.#of(COUNTS)
+    return this.#of(this.#choice.oneIn(6) ? BROKEN_COUNTS : COUNTS)
+  }
+
+  /** How many entries a stream has had, or a group has read. */
+  entries(): Buffer {
+    return this.#of(ENTRIES)
   }
 
   /** How many elements are chosen by chance; below zero with repetitions. */
   randomCount(): Buffer {
-    return this.#of(RANDOM_COUNTS)
+    return this.#choice.oneIn(3) ? this.#of(REPEATING_COUNTS) : this.count()
   }
 
   /** The identifier of a new entry, mostly greater than all before it. */
@@ -182,14 +202,16 @@ export class TypeWords {
     return choice.oneIn(8) ? Buffer.concat([latin1('('), this.entryId()]) : this.entryId()
   }
 
-  /** What XREAD and XREADGROUP read from. */
+  /** What XREADGROUP reads from. */
   readFrom(): Buffer {
-    return this.#choice.oneIn(2) ? latin1(this.#choice.of(['>', '>', '$', '0'])) : this.entryId()
+    return this.#choice.oneIn(2) ? latin1('>') : this.entryId()
   }
 
   /** MAXLEN or MINID. */
   trimThreshold(): Buffer {
-    return this.#choice.oneIn(2) ? this.#of(wordsOf('0 1 2 5 10 100 1000 -1 x')) : this.entryId()
+    const choice = this.#choice
+    if (choice.oneIn(12)) return this.entryBound()
+    return choice.oneIn(2) ? this.#of(wordsOf('0 1 2 5 10 100 1000')) : latin1(String(choice.below(this.#nextEntry)))
   }
 
   group(): Buffer {
@@ -201,11 +223,11 @@ export class TypeWords {
   }
 
   idleTimeMin(): Buffer {
-    return this.#of(IDLE_TIMES_MIN)
+    return this.#of(this.#choice.oneIn(12) ? BROKEN_IDLE_TIMES : IDLE_TIMES_MIN)
   }
 
   idleTime(): Buffer {
-    return this.#of(IDLE_TIMES)
+    return this.#of(this.#choice.oneIn(12) ? BROKEN_IDLE_TIMES : IDLE_TIMES)
   }
 
   longitude(): Buffer {
@@ -251,10 +273,11 @@ export class TypeWords {
     return this.#of(wordsOf('0 1 0 1 0 1 0 1 0 1 2 -1 x 01'))
   }
 
-  /** What DUMP has given, now and then with one bit changed. */
-  payload(): Buffer {
+  /** What DUMP has given for a value of such a group of commands, or of any; now and then with one bit changed. */
+  payload(group: CommandGroup | undefined): Buffer {
     const choice = this.#choice
-    const payload = Buffer.from(choice.of(dumpPayloads))
+    const fitting = dumpPayloads.filter((one) => one.group === group)
+    const payload = Buffer.from(choice.of(fitting.length > 0 ? fitting : dumpPayloads).bytes)
     if (choice.oneIn(12)) {
       const at = choice.below(payload.length)
       payload[at] = (payload[at] as number) ^ (1 << choice.below(8))

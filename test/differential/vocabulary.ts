@@ -6,7 +6,7 @@
 import type { CommandGroup } from '../../src/commands/spec.js'
 import type { Choice } from './choice.js'
 import { BROKEN_INTEGERS, FLOATS, INTEGERS, latin1, wordsOf } from './number-words.js'
-import { TypeWords } from './type-words.js'
+import { TypeWords, type TypeWordsOptions } from './type-words.js'
 
 const KEYS = [
   '',
@@ -86,12 +86,7 @@ const BROKEN_DATABASES = [
   '',
 ]
 
-const WORDS = [
-  ...wordsOf('foo NXX ASYNC SYNC'),
-  '',
-  '\0',
-  'N X',
-]
+const WORDS = [...wordsOf('foo NXX ASYNC SYNC'), '', '\0', 'N X']
 
 const SHORT_TEXTS = [
   ...wordsOf(`
@@ -114,26 +109,16 @@ const RELATIVE_MS_MIN = 1_000_000
 const RELATIVE_MS_SPREAD = 4_000_000_000
 
 /** How many keys of a workload belong to one group of commands. */
-const HOME_KEYS_MAX = 4
+const HOME_KEYS_MAX = 3
 
 /** Groups whose commands work on values of the same kind. */
 const GROUP_OF_VALUES: Readonly<Partial<Record<CommandGroup, CommandGroup>>> = { bitmap: 'string', geo: 'sorted-set' }
 
-const GROUPS_OF_VALUES: readonly CommandGroup[] = [
-  'string',
-  'list',
-  'hash',
-  'set',
-  'sorted-set',
-  'stream',
-  'hyperloglog',
-]
-
-export interface VocabularyOptions {
+export interface VocabularyOptions extends TypeWordsOptions {
   /** Now and then a value has hundreds of kilobytes. */
   readonly hasBigValues: boolean
-  /** Elements are of so many kinds that collections grow beyond the usual thresholds. */
-  readonly hasLargeCollections: boolean
+  /** The groups of commands that are used, besides those of no type. */
+  readonly groups: readonly CommandGroup[]
   /** The words that options begin with. */
   readonly tokens: readonly string[]
 }
@@ -153,11 +138,13 @@ export class Vocabulary {
     this.#options = options
     const few = choice.shuffled(KEYS).slice(0, choice.between(6, 20))
     this.keys = choice.oneIn(6) ? [...few, ...MANY_KEYS] : few
-    this.types = new TypeWords(choice, options.hasLargeCollections, () => this.value())
+    this.types = new TypeWords(choice, options, () => this.value())
     let at = 0
-    for (const group of choice.shuffled(GROUPS_OF_VALUES)) {
+    for (const group of choice.shuffled(options.groups)) {
+      const values = GROUP_OF_VALUES[group] ?? group
+      if (this.#homes.has(values)) continue
       const home = Array.from({ length: choice.between(2, HOME_KEYS_MAX) }, () => few[at++ % few.length] as Buffer)
-      this.#homes.set(group, home)
+      this.#homes.set(values, home)
     }
   }
 
@@ -166,12 +153,19 @@ export class Vocabulary {
     return this.#options.hasLargeCollections
   }
 
+  /** Whose keys a command of the group works on. Commands of no type mostly stay among the keys of one, when they have several. */
+  groupOfKeys(group: CommandGroup): CommandGroup | undefined {
+    const values = GROUP_OF_VALUES[group] ?? group
+    if (this.#homes.has(values)) return values
+    return this.choice.oneIn(4) ? undefined : this.choice.of([...this.#homes.keys(), undefined])
+  }
+
   /** Mostly one of those that commands of the group are used with. */
   key(group?: CommandGroup): Buffer {
     const { choice, keys } = this
     if (choice.oneIn(200)) return choice.of(KEYS)
     const home = group === undefined ? undefined : this.#homes.get(GROUP_OF_VALUES[group] ?? group)
-    if (home !== undefined && !choice.oneIn(8)) return choice.of(home)
+    if (home !== undefined && !choice.oneIn(12)) return choice.of(home)
     return choice.of(choice.oneIn(2) ? keys.slice(0, 6) : keys)
   }
 

@@ -8,9 +8,9 @@ import type { CommandGroup, CommandSpec } from '../../src/commands/spec.js'
 import { commands, fullNameOf } from '../../src/commands/table.js'
 import { Choice } from './choice.js'
 import { drawCommand, isKnownToRedis, tokensOf } from './command-arguments.js'
-import { BULK_BYTES_MAX, isHazardous, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
+import { BULK_BYTES_MAX, isHazardous, looksBetweenMembers, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
 import type { Argv, ClientIndex, Step } from './step.js'
-import { thresholds } from './thresholds.js'
+import { ONLY_SKIPLISTS, thresholds } from './thresholds.js'
 import { Vocabulary } from './vocabulary.js'
 
 /** Of the types of values. An episode has commands of some or of all of these. */
@@ -45,9 +45,15 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   sadd: 6,
   zadd: 8,
   geoadd: 5,
-  xadd: 14,
-  'xgroup|create': 5,
-  xreadgroup: 6,
+  xadd: 16,
+  xtrim: 1,
+  xsetid: 0.5,
+  'xgroup|destroy': 0.7,
+  'xgroup|create': 7,
+  xreadgroup: 8,
+  xclaim: 3,
+  xautoclaim: 3,
+  xpending: 3,
   setbit: 4,
   bitfield: 4,
   pfadd: 5,
@@ -88,6 +94,9 @@ export const drawnSpecs: readonly CommandSpec[] = commands
 
 /** The commands that choose members by chance. */
 const CHOOSING = ['spop', 'srandmember', 'hrandfield', 'zrandmember']
+
+/** Payloads hold several scores. */
+const GIVING_OTHER_SCORES = ['restore']
 
 /** The commands that scan a value. */
 const SCANNING = ['sscan', 'hscan', 'zscan']
@@ -130,8 +139,12 @@ interface Profile {
   readonly usesLfu: boolean
   /** Collections grow beyond the usual thresholds. */
   readonly hasLargeCollections: boolean
+  /** All members of sorted sets have one score, so that there may be ranges between members. */
+  readonly hasOneScore: boolean
   /** The thresholds are small, and change. */
   readonly hasSmallThresholds: boolean
+  /** There is SORT, and no sorted set is small enough for a listpack. */
+  readonly sorts: boolean
   /** How many of a hundred commands travel together with the one before. */
   readonly joinedPercent: number
   readonly damagesOnceIn: number
@@ -163,12 +176,22 @@ class Workload {
   constructor(seed: number) {
     this.#choice = new Choice(seed)
     const hasBigValues = this.#choice.oneIn(10)
+    const hasOneScore = this.#choice.oneIn(6)
+    const groups = this.#groups(hasOneScore)
     const hasLargeCollections = !hasBigValues && this.#choice.oneIn(8)
-    this.#words = new Vocabulary(this.#choice, { hasBigValues, hasLargeCollections, tokens })
+    this.#words = new Vocabulary(this.#choice, {
+      groups,
+      hasBigValues,
+      hasLargeCollections,
+      hasOneScore,
+      tokens,
+    })
     this.#profile = {
       hasBigValues,
       hasLargeCollections,
+      hasOneScore,
       hasSmallThresholds: this.#choice.oneIn(3),
+      sorts: this.#choice.oneIn(2),
       // A request with a longer value would be the connection's last.
       hasSmallLimit: !hasBigValues && this.#choice.oneIn(8),
       usesLfu: this.#choice.oneIn(10),
@@ -180,9 +203,8 @@ class Workload {
     const omitted = this.#profile.letsExpire ? ['scan', 'randomkey', 'dbsize'] : []
     // LCS of two long strings takes minutes.
     if (hasBigValues) omitted.push('lcs')
-    const groups = this.#choice.oneIn(2)
-      ? TYPE_GROUPS
-      : this.#choice.shuffled(TYPE_GROUPS).slice(0, this.#choice.between(1, 3))
+    if (!this.#profile.sorts) omitted.push('sort', 'sort_ro')
+    if (hasOneScore) omitted.push(...GIVING_OTHER_SCORES)
     const isSwarm = this.#choice.oneIn(2)
     this.#specs = drawnSpecs
       .filter((spec) => !omitted.includes(spec.name))
@@ -191,6 +213,15 @@ class Workload {
         const isFavourite = isSwarm && this.#choice.oneIn(FAVOURITES_ONCE_IN)
         return { spec, weight: (WEIGHTS[fullNameOf(spec)] ?? 2) * (isFavourite ? FAVOURITE_FACTOR : 1) }
       })
+  }
+
+  /** The types of values that the episode has: all or some. */
+  #groups(hasOneScore: boolean): readonly CommandGroup[] {
+    const choice = this.#choice
+    // Places and sets bring other scores.
+    const others = ['string', 'list', 'hash'] as const
+    if (hasOneScore) return ['sorted-set', ...choice.shuffled(others).slice(0, choice.below(3))]
+    return choice.oneIn(2) ? TYPE_GROUPS : choice.shuffled(TYPE_GROUPS).slice(0, choice.between(1, 3))
   }
 
   steps(count: number): Step[] {
@@ -205,6 +236,7 @@ class Workload {
     if (this.#profile.hasSmallThresholds) {
       for (let i = 0; i < thresholds.length; i++) settings.push(this.#smallThreshold())
     }
+    if (this.#profile.sorts) settings.push([...ONLY_SKIPLISTS])
     for (const [name, value] of settings) {
       steps.push({ do: 'send', client: 0, argv: settingCommand(name, value), joined: false })
     }
@@ -245,7 +277,8 @@ class Workload {
   }
 
   #smallThreshold(): [name: string, value: string] {
-    const { setting, small } = this.#choice.of(thresholds)
+    const changing = thresholds.filter(({ setting }) => !this.#profile.sorts || setting !== ONLY_SKIPLISTS[0])
+    const { setting, small } = this.#choice.of(changing)
     return [setting, this.#choice.of(small)]
   }
 
@@ -280,6 +313,7 @@ class Workload {
       let argv = drawCommand(this.#words, spec)
       if (choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
       if (isHazardous(argv, this.#profile.hasSmallLimit ? SMALL_BULK_BYTES_MAX : BULK_BYTES_MAX)) continue
+      if (!this.#profile.hasOneScore && looksBetweenMembers(argv)) continue
       if (!this.#profile.letsExpire && storesExpired(argv)) continue
       if (spec.name === 'multi') this.#isQueueing[client] = true
       if (spec.name === 'exec' || spec.name === 'discard' || spec.name === 'reset') this.#isQueueing[client] = false
@@ -335,7 +369,8 @@ class Workload {
     const options: Buffer[][] = []
     if (choice.oneIn(2)) options.push([this.#words.inAnyCase('count'), Buffer.from(choice.of(['1', '2', '5', '1000']))])
     if (choice.oneIn(2)) options.push([this.#words.inAnyCase('match'), this.#words.pattern()])
-    if (choice.oneIn(4)) options.push([this.#words.inAnyCase('type'), this.#words.oneOf('string', 'STRING', 'list', 'zset')])
+    if (choice.oneIn(4))
+      options.push([this.#words.inAnyCase('type'), this.#words.oneOf('string', 'STRING', 'list', 'zset')])
     return choice.shuffled(options).flat()
   }
 

@@ -21,6 +21,8 @@ const UNITS_DEFAULT = [
   'unit/type/string',
   'unit/type/incr',
   'unit/type/list',
+  'unit/type/list-2',
+  'unit/type/list-3',
   'unit/type/set',
   'unit/type/hash',
   'unit/type/zset',
@@ -41,6 +43,10 @@ const UNITS_DEFAULT = [
   'unit/dump',
   'unit/sort',
   'unit/other',
+  'unit/maxmemory',
+  'unit/lazyfree',
+  'unit/memefficiency',
+  'unit/info',
 ]
 
 const USAGE = `npm run test:redis-suite -- [unit ...] [options]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { NO_EXPIRY } from '../../src/store/value-type.js'
-import { findText, makeKeyspace, setText, START_MS } from './keyspaces.js'
+import { findText, makeKeyspace, START_MS, setText } from './keyspaces.js'
 
 const clock = { us: 0, next: (): number => clock.us++ }
 
@@ -21,21 +21,26 @@ function survivors(db: ReturnType<typeof filled>['db'], keys: number): number[] 
   return Array.from({ length: keys }, (_, i) => i).filter((i) => findText(db, `key:${i}`))
 }
 
-test.each(['allkeys-lru', 'allkeys-random', 'allkeys-lfu', 'volatile-lru', 'volatile-ttl', 'volatile-random', 'volatile-lfu'])(
-  '%s evicts as much as it is asked to, and of volatile keys only where it says so',
-  (policy) => {
-    const { keyspace, db } = filled(policy, 2000)
-    const before = keyspace.arena.usedBytes
-    keyspace.eviction.tenacity = 100
-    const evicted = keyspace.eviction.evict(20_000, clock.next)
-    expect(keyspace.arena.usedBytes).toBeLessThanOrEqual(before - 20_000)
-    expect(keyspace.arena.usedBytes).toBeGreaterThan(before - 22_000)
-    expect(keyspace.stats.evictedKeys).toBe(evicted)
-    const left = survivors(db, 2000)
-    expect(left.length).toBe(2000 - evicted)
-    if (policy.startsWith('volatile')) expect(left.filter((i) => i % 2 === 0).length).toBe(1000)
-  },
-)
+test.each([
+  'allkeys-lru',
+  'allkeys-random',
+  'allkeys-lfu',
+  'volatile-lru',
+  'volatile-ttl',
+  'volatile-random',
+  'volatile-lfu',
+])('%s evicts as much as it is asked to, and of volatile keys only where it says so', (policy) => {
+  const { keyspace, db } = filled(policy, 2000)
+  const before = keyspace.arena.usedBytes
+  keyspace.eviction.tenacity = 100
+  const evicted = keyspace.eviction.evict(20_000, clock.next)
+  expect(keyspace.arena.usedBytes).toBeLessThanOrEqual(before - 20_000)
+  expect(keyspace.arena.usedBytes).toBeGreaterThan(before - 22_000)
+  expect(keyspace.stats.evictedKeys).toBe(evicted)
+  const left = survivors(db, 2000)
+  expect(left.length).toBe(2000 - evicted)
+  if (policy.startsWith('volatile')) expect(left.filter((i) => i % 2 === 0).length).toBe(1000)
+})
 
 test('what goes is close to the oldest by LRU, and the first to expire by TTL', () => {
   for (const policy of ['allkeys-lru', 'volatile-ttl']) {

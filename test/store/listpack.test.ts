@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkListpack, LISTPACK_EMPTY_BYTES, LISTPACK_FIRST, Listpack } from '../../src/store/listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../../src/store/listpack.js'
+import { checkListpack, LISTPACK_EMPTY_BYTES } from '../../src/store/listpack-entry.js'
 
 /** A listpack in memory of its own. */
 class LooseListpack extends Listpack {

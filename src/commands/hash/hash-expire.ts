@@ -16,7 +16,7 @@ import {
   firstFieldAt,
   NUM_FIELDS_TOO_SMALL,
 } from './field-arguments.js'
-import { findField, hashCommand, KeyState, readHash, writeHash } from './hash-lookup.js'
+import { findField, hashCommand, KeyState, readHash, settle, writeHash } from './hash-lookup.js'
 
 /** What is replied for one field. */
 const FieldReply = { noField: -2, noTime: -1, conditionNotMet: 0, done: 1, deleted: 2 } as const
@@ -41,7 +41,6 @@ function hpexpireat(call: ShardCall): void {
 
 function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
   const { reply } = call
-  const { hashes } = call.keyspace
   const state = writeHash(call)
   if (state === KeyState.wrongType) return
   const timeMs = fieldTimeAt(call, 2, unitMs, baseMs)
@@ -49,11 +48,13 @@ function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
   const condition = conditionAt(call, 3)
   const first = firstFieldAt(call, condition === 'none' ? 3 : 4, NUM_FIELDS_TOO_SMALL)
   if (first < 0) return
-  reply.array(call.argc - first)
   if (state === KeyState.missing) {
+    reply.array(call.argc - first)
     for (let i = first; i < call.argc; i++) reply.integer(FieldReply.noField)
     return
   }
+  // An open array stays here as a whole: when there is no memory for a time, nothing of it has been sent yet.
+  const mark = reply.openArray()
   let isChanged = false
   try {
     for (let i = first; i < call.argc; i++) {
@@ -62,9 +63,9 @@ function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
       reply.integer(done)
     }
   } finally {
-    if (isChanged) hashes.settle(false)
-    else hashes.settleUnchanged()
+    settle(call, false, isChanged)
   }
+  reply.closeArray(mark, call.argc - first)
 }
 
 function expireField(call: ShardCall, i: number, timeMs: number, condition: Condition): number {
@@ -156,8 +157,7 @@ function hpersist(call: ShardCall): void {
       reply.integer(FieldReply.done)
     }
   }
-  if (isChanged) hashes.settle(false)
-  else if (state === KeyState.hash) hashes.settleUnchanged()
+  if (state === KeyState.hash) settle(call, false, isChanged)
 }
 
 const conditionArgument: ArgumentSpec = {

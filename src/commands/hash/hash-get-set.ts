@@ -20,6 +20,7 @@ import {
   readHash,
   replyValue,
   setField,
+  settle,
   writeHash,
 } from './hash-lookup.js'
 
@@ -55,6 +56,9 @@ function hgetex(call: ShardCall): void {
   }
   const first = firstFieldAt(call, fieldsAt, FIELDS_NOT_POSITIVE)
   if (first < 0) return
+  const isOver = timeMs !== NO_EXPIRY && timeMs <= call.nowMs
+  // Before the reply, a part of which may be on its way to the client when there is no memory for a time.
+  if (state === KeyState.hash && timeMs !== NO_EXPIRY && !isOver) setTimes(call, first, timeMs)
   reply.array(call.argc - first)
   let isChanged = false
   for (let i = first; i < call.argc; i++) {
@@ -63,16 +67,26 @@ function hgetex(call: ShardCall): void {
       continue
     }
     replyValue(call, hashes)
-    if (timeMs !== NO_EXPIRY && timeMs <= call.nowMs) {
-      hashes.removeFound()
-      isChanged = true
-    } else if (timeMs !== NO_EXPIRY || (persists && hashes.expireAtMs !== NO_EXPIRY)) {
-      hashes.setFoundExpiry(timeMs)
+    if (isOver) hashes.removeFound()
+    else if (persists && hashes.expireAtMs !== NO_EXPIRY) hashes.setFoundExpiry(NO_EXPIRY)
+    else continue
+    isChanged = true
+  }
+  if (state === KeyState.hash && (isOver || persists)) settle(call, false, isChanged)
+}
+
+/** Gives the fields from argument `first` on a time, as far as they are there, and settles that. */
+function setTimes(call: ShardCall, first: number, timeMs: number): void {
+  let isChanged = false
+  try {
+    for (let i = first; i < call.argc; i++) {
+      if (!findField(call, i)) continue
+      call.keyspace.hashes.setFoundExpiry(timeMs)
       isChanged = true
     }
+  } finally {
+    settle(call, false, isChanged)
   }
-  if (isChanged) hashes.settle(false)
-  else if (state === KeyState.hash && fieldsAt > 2) hashes.settleUnchanged()
 }
 
 function hgetdel(call: ShardCall): void {
@@ -93,8 +107,7 @@ function hgetdel(call: ShardCall): void {
     hashes.removeFound()
     isChanged = true
   }
-  if (isChanged) hashes.settle(false)
-  else if (state === KeyState.hash) hashes.settleUnchanged()
+  if (state === KeyState.hash) settle(call, false, isChanged)
 }
 
 /** What the options of one HSETEX ask for. */
@@ -194,15 +207,17 @@ function conditionHolds(call: ShardCall, { condition, first }: SetOptions, isNew
 function setFields(call: ShardCall, { first, timeMs, keepsTime }: SetOptions, isNew: boolean): void {
   const { hashes } = call.keyspace
   if (isNew) createHash(call)
+  let isChanged = false
   try {
     for (let i = first; i < call.argc; i += 2) {
       setField(call, i, keepsTime)
+      isChanged = true
       if (timeMs === NO_EXPIRY) continue
       findField(call, i)
       hashes.setFoundExpiry(timeMs)
     }
   } finally {
-    hashes.settle(isNew)
+    settle(call, isNew, isChanged)
   }
 }
 
@@ -214,8 +229,7 @@ function deleteFields(call: ShardCall, { first }: SetOptions, isNew: boolean): v
   for (let i = first; i < call.argc && hashes.length > 0; i += 2) {
     if (hashes.remove(call.bytes, call.offsets[i] as number, call.lengths[i] as number)) isChanged = true
   }
-  if (isChanged) hashes.settle(false)
-  else hashes.settleUnchanged()
+  settle(call, false, isChanged)
 }
 
 const expirationArgument = (last: ArgumentSpec): ArgumentSpec => ({

@@ -39,6 +39,16 @@ export function createHash(call: ShardCall): void {
   call.keyspace.hashes.create(call.db, call.bytes, call.offsets[1] as number, call.lengths[1] as number)
 }
 
+/**
+ * Ends a change of the hash that was stood on or made, also one that has come to an end for lack of memory: what was done
+ * until then stays.
+ */
+export function settle(call: ShardCall, isNew: boolean, isChanged: boolean): void {
+  const { hashes } = call.keyspace
+  if (isNew || isChanged) hashes.settle(isNew)
+  else hashes.settleUnchanged()
+}
+
 /** Finds the field that argument `i` names, in the hash that was stood on. */
 export function findField(call: ShardCall, i: number): boolean {
   return call.keyspace.hashes.find(call.bytes, call.offsets[i] as number, call.lengths[i] as number)

@@ -20,7 +20,7 @@ import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
-import { createHash, fieldArgument, findField, hashCommand, KeyState, writeHash } from './hash-lookup.js'
+import { createHash, fieldArgument, findField, hashCommand, KeyState, settle, writeHash } from './hash-lookup.js'
 
 const VALUE_NOT_AN_INTEGER = encodeError('ERR hash value is not an integer')
 const VALUE_NOT_A_FLOAT = encodeError('ERR hash value is not a float')
@@ -125,10 +125,12 @@ function replyFloatError(call: ShardCall): void {
 function storeText(call: ShardCall, isNew: boolean, length: number): void {
   const { hashes } = call.keyspace
   if (isNew) createHash(call)
+  let isSet = false
   try {
     hashes.set(call.bytes, call.offsets[2] as number, call.lengths[2] as number, text, 0, length, true)
+    isSet = true
   } finally {
-    hashes.settle(isNew)
+    settle(call, isNew, isSet)
   }
 }
 

@@ -4,19 +4,13 @@
  * Runs in a shard worker. A negative count asks for so many independent picks, a positive one for so many different fields,
  * each set of them equally likely.
  */
-import { encodeError, errors } from '../../resp/errors.js'
+import { NumberSet } from '../../base/number-set.js'
+import { errors } from '../../resp/errors.js'
 import { keyArgument } from '../generic-arguments.js'
+import { mayHaveDetails, mayPick, randomCountAt } from '../random-count.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { hashCommand, KeyState, readHash, replyField, replyValue } from './hash-lookup.js'
-
-const INT64_MIN = -9223372036854775808n
-/** A reply of twice as many elements must still have an int64 as its length. */
-const COUNT_WITH_VALUES_MAX = 4611686018427387903n
-const OUT_OF_RANGE = encodeError(
-  'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
-)
-const OUT_OF_RANGE_WITH_VALUES = encodeError('ERR value is out of range')
 
 /**
  * A large hash is walked as a whole when more than one in so many of its fields are wanted; else fields are picked until
@@ -30,35 +24,21 @@ function hrandfield(call: ShardCall): void {
     return
   }
   const { reply } = call
-  const count = call.int64(2)
-  if (count === undefined) {
-    reply.error(errors.notAnInteger)
-    return
-  }
-  if (count === INT64_MIN) {
-    reply.error(OUT_OF_RANGE)
-    return
-  }
+  const count = randomCountAt(call)
+  if (Number.isNaN(count)) return
   if (call.argc > 4 || (call.argc === 4 && !call.is(3, 'WITHVALUES'))) {
     reply.error(errors.syntax)
     return
   }
   const withValues = call.argc === 4
-  if (withValues && (count > COUNT_WITH_VALUES_MAX || count < -COUNT_WITH_VALUES_MAX)) {
-    reply.error(OUT_OF_RANGE_WITH_VALUES)
-    return
-  }
+  if (withValues && !mayHaveDetails(call)) return
   const state = readHash(call)
   if (state === KeyState.wrongType) return
-  if (state === KeyState.hash) call.keyspace.hashes.expireAll()
-  const { length } = call.keyspace.hashes
-  if (state === KeyState.missing || length === 0 || count === 0n) {
-    reply.array(0)
-  } else if (count < 0n) {
-    replyPicks(call, Number(-count), withValues)
-  } else {
-    replyDifferent(call, Number(count), withValues)
-  }
+  const { hashes } = call.keyspace
+  if (state === KeyState.hash) hashes.expireAll()
+  if (state === KeyState.missing || hashes.length === 0 || count === 0) reply.array(0)
+  else if (count < 0) replyPicks(call, -count, withValues)
+  else replyDifferent(call, count, withValues)
 }
 
 function randomField(call: ShardCall): void {
@@ -78,6 +58,7 @@ function randomField(call: ShardCall): void {
 /** Fields that may be the same, in the order in which they were picked. */
 function replyPicks(call: ShardCall, count: number, withValues: boolean): void {
   const { hashes } = call.keyspace
+  if (!mayPick(call, count)) return
   beginReply(call, count, withValues)
   hashes.beginPicks()
   for (let i = 0; i < count; i++) {
@@ -93,12 +74,12 @@ function replyDifferent(call: ShardCall, count: number, withValues: boolean): vo
   const wanted = Math.min(count, length)
   beginReply(call, wanted, withValues)
   if (hashes.scansBySteps && wanted * WALK_SHARE < length) {
-    const seen = new Set<number>()
-    while (seen.size < wanted) {
+    const seen = new NumberSet(wanted)
+    for (let left = wanted; left > 0; ) {
       hashes.pick()
-      if (seen.has(hashes.fieldReference)) continue
-      seen.add(hashes.fieldReference)
+      if (!seen.add(hashes.fieldReference)) continue
       replyPick(call, withValues)
+      left--
     }
     return
   }

@@ -16,6 +16,7 @@ import {
   hashCommand,
   KeyState,
   setField,
+  settle,
   writeHash,
 } from './hash-lookup.js'
 
@@ -46,10 +47,11 @@ function setFields(call: ShardCall): number {
     createHash(call)
   }
   let added = 0
+  let i = 2
   try {
-    for (let i = 2; i < argc; i += 2) if (setField(call, i, false)) added++
+    for (; i < argc; i += 2) if (setField(call, i, false)) added++
   } finally {
-    call.keyspace.hashes.settle(isNew)
+    settle(call, isNew, i > 2)
   }
   return added
 }
@@ -75,7 +77,6 @@ function createAtOnce(call: ShardCall): boolean {
 }
 
 function hsetnx(call: ShardCall): void {
-  const { hashes } = call.keyspace
   const state = writeHash(call)
   if (state === KeyState.wrongType) return
   const isNew = state === KeyState.missing
@@ -85,10 +86,11 @@ function hsetnx(call: ShardCall): void {
   }
   if (!isNew || !createAtOnce(call)) {
     if (isNew) createHash(call)
+    let isSet = false
     try {
-      setField(call, 2, false)
+      isSet = setField(call, 2, false)
     } finally {
-      hashes.settle(isNew)
+      settle(call, isNew, isSet)
     }
   }
   call.reply.integer(1)

@@ -4,7 +4,7 @@
  * PFDEBUG runs in a shard worker. PFSELFTEST has no key and looks at no client's data: it runs on the main thread.
  */
 import { Prng } from '../../base/prng.js'
-import { encodeError } from '../../resp/errors.js'
+import { encodeError, shownPart } from '../../resp/errors.js'
 import { denseRegister } from '../../store/hyperloglog/dense.js'
 import { encodingOf, HEADER_BYTES, HllEncoding, REGISTERS } from '../../store/hyperloglog/layout.js'
 import { describeSparse, toDense } from '../../store/hyperloglog/sparse.js'
@@ -40,7 +40,7 @@ function pfdebug(call: ShardCall): void {
     if (!isSparse) reply.integer(0)
     else if (becomesDense(call)) reply.integer(1)
   } else {
-    reply.errorText(`ERR Unknown PFDEBUG subcommand '${call.text(1)}'`)
+    reply.errorText(`ERR Unknown PFDEBUG subcommand '${shownPart(call.text(1))}'`)
   }
 }
 
@@ -50,7 +50,7 @@ function becomesDense(call: ShardCall): boolean {
     call.reply.error(corruptHyperLogLog)
     return false
   }
-  call.db.modified()
+  call.db.modifiedAside()
   return true
 }
 

@@ -44,8 +44,12 @@ function push(call: ShardCall, atHead: boolean, onlyIfExists: boolean): void {
     lists.createWith(db, bytes, offsets[1] as number, lengths[1] as number, bytes, first, lengths[2] as number)
     i = 3
   }
-  for (; i < argc; i++) lists.push(db, atHead, bytes, offsets[i] as number, lengths[i] as number)
-  if (found === Found.list) db.modified()
+  try {
+    for (; i < argc; i++) lists.push(db, atHead, bytes, offsets[i] as number, lengths[i] as number)
+  } finally {
+    // Where memory runs out on the way, what has been pushed stays.
+    if (found === Found.list && i > 2) db.modified()
+  }
   call.reply.integer(lists.length(db))
 }
 

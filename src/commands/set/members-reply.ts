@@ -3,9 +3,9 @@
  *
  * Runs in a shard worker. One object for the thread: whoever uses it does so to the end within one call.
  */
-import { globMatches } from '../../base/glob.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { MemberVisitor } from '../../store/set/open-set.js'
+import { scanOptions } from '../scan-options.js'
 import type { ShardCall } from '../shard-call.js'
 
 class MembersReply implements MemberVisitor {
@@ -30,21 +30,17 @@ class MembersReply implements MemberVisitor {
 class MatchingMembersReply implements MemberVisitor {
   count = 0
   private call: ShardCall | null = null
-  private pattern = 0
 
-  /** The visitor that writes those members to the call's reply which the glob pattern in its argument `pattern` matches. */
-  of(call: ShardCall, pattern: number): this {
+  /** The visitor that writes those members to the call's reply which the pattern of its scan matches. */
+  of(call: ShardCall): this {
     this.call = call
-    this.pattern = pattern
     this.count = 0
     return this
   }
 
   member(bytes: Uint8Array, offset: number, length: number): boolean {
     const call = this.call!
-    const patternOffset = call.offsets[this.pattern] as number
-    const patternLength = call.lengths[this.pattern] as number
-    if (globMatches(call.bytes, patternOffset, patternLength, bytes, offset, length, false)) {
+    if (scanOptions.matches(call, bytes, offset, length)) {
       this.count++
       call.reply.bulk(bytes, offset, length)
     }

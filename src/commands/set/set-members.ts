@@ -23,8 +23,12 @@ function sadd(call: ShardCall): void {
       return
     }
     const set = sets.open(db)
-    for (let i = 2; i < argc; i++) if (set.add(bytes, offsets[i] as number, lengths[i] as number)) added++
-    if (added > 0) db.modified()
+    try {
+      for (let i = 2; i < argc; i++) if (set.add(bytes, offsets[i] as number, lengths[i] as number)) added++
+    } finally {
+      // Without memory it ends early, and what was added until then stays.
+      if (added > 0) db.modified()
+    }
   } else {
     const set = createSet(call, 1, 2, argc - 2)
     added = 1

@@ -11,19 +11,12 @@ import type { PendingSet } from '../../store/set/pending-set.js'
 import { visitPicks, visitSample } from '../../store/set/set-sampling.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
+import { mayPick, randomCountAt } from '../random-count.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { membersReply } from './members-reply.js'
 
 const MUST_BE_POSITIVE = encodeError('ERR value is out of range, must be positive')
-const MUST_BE_IN_RANGE = encodeError(
-  'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
-)
-/**
- * So many picks are made at most. Redis would go on for a negative count of any size, until it has no memory left for the
- * reply; here the shard would answer nobody else meanwhile.
- */
-const PICKS_MAX = 2147483647
 
 /** From five times as many members to remove as to keep on, it is less work to make a new set of those to keep. */
 const KEEP_FROM_RATIO = 5
@@ -108,6 +101,8 @@ function keepFew(call: ShardCall, set: OpenSet, kept: number): void {
   const pending = keyspace.sets.beginPending(db.expireAtMs(), kept)
   try {
     visitSample(set, kept, keyspace.prng, pending)
+    // What has been replied cannot be taken back.
+    pending.ensureRoom(call.lengths[1] as number)
     set.visit(new Others(pending, membersReply.to(call.reply)))
     pending.moveTo(db, call.bytes, call.offsets[1] as number, call.lengths[1] as number)
   } finally {
@@ -140,15 +135,8 @@ function srandmember(call: ShardCall): void {
 
 function randomMembers(call: ShardCall): void {
   const { db, reply, keyspace } = call
-  const count = countAt(call, 2)
-  if (Number.isNaN(count)) {
-    reply.error(errors.notAnInteger)
-    return
-  }
-  if (count < -PICKS_MAX) {
-    reply.error(MUST_BE_IN_RANGE)
-    return
-  }
+  const count = randomCountAt(call)
+  if (Number.isNaN(count)) return
   if (!call.find(1)) {
     reply.array(0)
     return
@@ -159,7 +147,8 @@ function randomMembers(call: ShardCall): void {
   }
   const set = keyspace.sets.open(db)
   const { size } = set
-  reply.array(Math.min(Math.abs(count), count < 0 ? PICKS_MAX : size))
+  if (count < 0 && !mayPick(call, -count)) return
+  reply.array(count < 0 ? -count : Math.min(count, size))
   if (count === 0) return
   const visitor = membersReply.to(reply)
   if (count < 0) visitPicks(set, -count, visitor)

@@ -5,7 +5,7 @@
  */
 import type { Database } from '../../store/database.js'
 import type { MemberVisitor } from '../../store/set/open-set.js'
-import { ValueType } from '../../store/value-type.js'
+import { NO_EXPIRY, ValueType } from '../../store/value-type.js'
 import type { ByteStrings } from './byte-strings.js'
 
 /** How many elements a collection that can be sorted has. */
@@ -61,11 +61,29 @@ function addFromSet(db: Database, elements: ByteStrings): void {
   db.keyspace.sets.open(db).visit(addMember)
 }
 
-/** Makes a key that does not exist, with a list of these elements, of which there must be one. */
+/** The key of a list in the making: no other command runs before it is whole. */
+const NURSERY_KEY = new Uint8Array(0)
+
+/**
+ * Gives a key a list of these elements, of which there must be one, over whatever stands there. One modification.
+ * @throws ArenaFullError with what stood there as it was
+ */
 export function storeList(db: Database, key: Uint8Array, elements: ByteStrings): void {
-  const { lists } = db.keyspace
-  lists.create(db, key, 0, key.length)
-  for (let i = 0; i < elements.count; i++) {
-    lists.push(db, false, elements.bytes, elements.offsets[i]!, elements.lengths[i]!)
+  const { lists, nursery, stats } = db.keyspace
+  const { dirty } = stats
+  lists.create(nursery, NURSERY_KEY, 0, 0)
+  try {
+    for (let i = 0; i < elements.count; i++) {
+      lists.push(nursery, false, elements.bytes, elements.offsets[i]!, elements.lengths[i]!)
+    }
+    const { bytes, valueOffset, valueLength, encoding } = nursery
+    const value = bytes.subarray(valueOffset, valueOffset + valueLength)
+    db.setCollection(key, 0, key.length, ValueType.list, encoding, value, NO_EXPIRY)
+  } catch (error) {
+    nursery.remove()
+    stats.dirty = dirty
+    throw error
   }
+  nursery.removeWithoutValue()
+  stats.dirty = dirty + 1
 }

@@ -132,8 +132,8 @@ function storeResult(
       else result.add(lookup.bytes, 0, 0)
     }
   }
-  if (call.findForWrite(storeArgument)) db.remove()
   if (result.count > 0) storeList(db, call.copy(storeArgument), result)
+  else if (call.findForWrite(storeArgument)) db.remove()
   reply.integer(result.count)
 }
 

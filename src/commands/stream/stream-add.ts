@@ -167,7 +167,7 @@ function xsetid(call: ShardCall): void {
   root.setLastId(newId)
   if (entriesAdded !== -1) root.entriesAdded = entriesAdded
   if (!deletedId.isMin) root.setMaxDeletedId(deletedId)
-  call.db.modified()
+  call.db.modifiedAside()
   reply.ok()
 }
 

@@ -123,7 +123,7 @@ function xclaim(call: ShardCall): void {
     claimed++
   }
   reply.closeArray(mark, claimed)
-  if (isModified || claimed > 0) call.db.modified()
+  if (isModified || claimed > 0) call.db.modifiedAside()
 }
 
 /** Whether the pending entry in hand was delivered less than so many ms ago. */
@@ -217,7 +217,7 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
     )
   }
   deletedIds.length = 0
-  if (claimed + deleted > 0) call.db.modified()
+  if (claimed + deleted > 0) call.db.modifiedAside()
 }
 
 const minIdleTimeArgument = { name: 'min-idle-time', type: 'string' } as const

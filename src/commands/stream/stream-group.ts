@@ -107,8 +107,14 @@ function create(call: ShardCall): void {
     reply.error(GROUP_EXISTS)
     return
   }
-  streams.groups.createGroup(bytes, offsets[3] as number, lengths[3] as number, id, entriesRead)
-  if (exists) call.db.modified()
+  try {
+    streams.groups.createGroup(bytes, offsets[3] as number, lengths[3] as number, id, entriesRead)
+  } catch (error) {
+    // A stream is not made for a group that is not there.
+    if (!exists) call.db.remove()
+    throw error
+  }
+  if (exists) call.db.modifiedAside()
   reply.ok()
 }
 
@@ -124,7 +130,7 @@ function setId(call: ShardCall): void {
   else if (!readId(call, 4, id, IdForm.withEnds)) return
   groups.setLastId(id)
   groups.entriesRead = entriesRead
-  call.db.modified()
+  call.db.modifiedAside()
   call.reply.ok()
 }
 
@@ -136,7 +142,7 @@ function destroy(call: ShardCall): void {
   }
   const { groups } = call.keyspace.streams
   groups.removeGroup(groups.groups.index)
-  call.db.modified()
+  call.db.modifiedAside()
   // Who waits for entries of this group shall be told.
   call.signalReady()
   call.reply.integer(1)
@@ -145,7 +151,7 @@ function destroy(call: ShardCall): void {
 function createConsumer(call: ShardCall): void {
   if (!openGroup(call)) return
   const isNew = !findConsumer(call, 4) && useConsumer(call, 4)
-  if (isNew) call.db.modified()
+  if (isNew) call.db.modifiedAside()
   call.reply.integer(isNew ? 1 : 0)
 }
 
@@ -157,7 +163,7 @@ function deleteConsumer(call: ShardCall): void {
   }
   const { groups } = call.keyspace.streams
   const pending = groups.removeConsumer(groups.consumers.index)
-  call.db.modified()
+  call.db.modifiedAside()
   call.reply.integer(pending)
 }
 

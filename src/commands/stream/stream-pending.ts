@@ -48,7 +48,7 @@ function xack(call: ShardCall): void {
     groups.acknowledge()
     acknowledged++
   }
-  if (acknowledged > 0) call.db.modified()
+  if (acknowledged > 0) call.db.modifiedAside()
   call.reply.integer(acknowledged)
 }
 

@@ -190,7 +190,7 @@ function replyStream(call: ShardCall, i: number, isHistory: boolean, count: numb
   useConsumer(call, options.groupAt + 1)
   if (isHistory) replyHistory(call, count)
   else deliver(call, count)
-  call.db.modified()
+  call.db.modifiedAside()
 }
 
 /** Replies with new entries of the stream in hand, which become pending for the consumer in hand. */

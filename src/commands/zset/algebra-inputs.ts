@@ -50,11 +50,6 @@ export class AlgebraInputs {
     return false
   }
 
-  /** Stands on all inputs, after others may have run. */
-  open(): void {
-    for (const source of this.sources) source.open()
-  }
-
   release(): void {
     for (const source of this.sources) source.release()
     this.call.keyspace.sets.releaseSources()

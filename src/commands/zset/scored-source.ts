@@ -22,7 +22,7 @@ export class ScoredSource implements MemberVisitor {
   /** Where the element in hand lies, see `visitSome`. */
   private isSet = false
   private members: OpenSet | null = null
-  private readonly sorted: SortedSet
+  private sorted: SortedSet | null = null
   private visit: ElementVisit | null = null
 
   /** @param argument the key, @param index the number of the source among those of its command */
@@ -30,13 +30,12 @@ export class ScoredSource implements MemberVisitor {
     private readonly call: ShardCall,
     private readonly argument: number,
     private readonly index: number,
-  ) {
-    this.sorted = call.keyspace.sortedSets.borrow()
-  }
+  ) {}
 
   /** Gives back what the source has borrowed. */
   release(): void {
-    this.call.keyspace.sortedSets.giveBack(this.sorted)
+    if (this.sorted !== null) this.call.keyspace.sortedSets.giveBack(this.sorted)
+    this.sorted = null
   }
 
   /** Looks the key up for the first time. @returns false when it is something that has no members */
@@ -47,7 +46,7 @@ export class ScoredSource implements MemberVisitor {
     this.isSet = type === ValueType.set
     if (!this.isSet && type !== ValueType.zset) return false
     this.openFound()
-    this.size = this.isSet ? this.members!.size : this.sorted.count
+    this.size = this.isSet ? this.members!.size : this.sorted!.count
     return true
   }
 
@@ -63,7 +62,8 @@ export class ScoredSource implements MemberVisitor {
   scoreOf(bytes: Uint8Array, offset: number, length: number): number {
     if (this.size === 0) return Number.NaN
     if (this.isSet) return this.members!.has(bytes, offset, length) ? SCORE_IN_SET : Number.NaN
-    return this.sorted.find(bytes, offset, length) ? this.sorted.score : Number.NaN
+    const sorted = this.sorted!
+    return sorted.find(bytes, offset, length) ? sorted.score : Number.NaN
   }
 
   /**
@@ -83,7 +83,8 @@ export class ScoredSource implements MemberVisitor {
   }
 
   private visitSorted(visit: ElementVisit, position: number, elementsMax: number): number {
-    const { sorted, size } = this
+    const { size } = this
+    const sorted = this.sorted!
     const end = Math.min(size, position + elementsMax)
     sorted.seek(position)
     for (let rank = position; rank < end; rank++) {
@@ -95,7 +96,11 @@ export class ScoredSource implements MemberVisitor {
 
   private openFound(): void {
     const { db, keyspace } = this.call
-    if (this.isSet) this.members = keyspace.sets.source(this.index).open(db)
-    else this.sorted.open(db)
+    if (this.isSet) {
+      this.members = keyspace.sets.source(this.index).open(db)
+      return
+    }
+    this.sorted ??= keyspace.sortedSets.borrow()
+    this.sorted.open(db)
   }
 }

@@ -64,10 +64,18 @@ function* collect(command: AlgebraCommand, inputs: AlgebraInputs, result: Sorted
   }
 }
 
-/** Visits all elements of a source, in steps before each of which all inputs are opened anew. */
-function* visitAll(inputs: AlgebraInputs, source: ScoredSource, visit: ElementVisit): Generator<undefined> {
+/**
+ * Visits all elements of a source, in steps before each of which it is opened anew, and with it the sources that `visit`
+ * asks: others may have run.
+ */
+function* visitAll(
+  source: ScoredSource,
+  visit: ElementVisit,
+  asked: readonly ScoredSource[] = [],
+): Generator<undefined> {
   for (let position = 0; position !== VISITED; ) {
-    inputs.open()
+    source.open()
+    for (const other of asked) other.open()
     position = source.visitSome(visit, position, STEP_ELEMENTS)
     yield
   }
@@ -84,7 +92,7 @@ function* unite(inputs: AlgebraInputs, result: SortedSetResult): Generator<undef
       else result.setScore(inputs.combined(known, own))
       return true
     }
-    yield* visitAll(inputs, source, visit)
+    yield* visitAll(source, visit)
   }
 }
 
@@ -103,7 +111,7 @@ function* intersect(inputs: AlgebraInputs, result: SortedSetResult): Generator<u
     result.add(bytes, offset, length, combined)
     return true
   }
-  yield* visitAll(inputs, smallest, visit)
+  yield* visitAll(smallest, visit, others)
 }
 
 function* count(call: ShardCall, inputs: AlgebraInputs): Generator<undefined> {
@@ -115,7 +123,7 @@ function* count(call: ShardCall, inputs: AlgebraInputs): Generator<undefined> {
     return counted !== inputs.limit
   }
   try {
-    yield* visitAll(inputs, smallest, visit)
+    yield* visitAll(smallest, visit, others)
   } finally {
     inputs.release()
   }
@@ -127,16 +135,11 @@ function* subtract(inputs: AlgebraInputs, result: SortedSetResult): Generator<un
   const [first, ...others] = inputs.sources as [ScoredSource, ...ScoredSource[]]
   // Half, because asking ends at the first set that has an element.
   const costOfAsking = (first.size * inputs.sources.length) / 2
-  if (costOfAsking <= inputs.size) yield* keepOthers(inputs, first, others, result)
-  else yield* removeOthers(inputs, first, others, result)
+  if (costOfAsking <= inputs.size) yield* keepOthers(first, others, result)
+  else yield* removeOthers(first, others, result)
 }
 
-function* keepOthers(
-  inputs: AlgebraInputs,
-  first: ScoredSource,
-  others: ScoredSource[],
-  result: SortedSetResult,
-): Generator<undefined> {
+function* keepOthers(first: ScoredSource, others: ScoredSource[], result: SortedSetResult): Generator<undefined> {
   // The larger a set, the likelier it has a member.
   others.sort((a, b) => b.size - a.size)
   const visit: ElementVisit = (bytes, offset, length, score) => {
@@ -145,15 +148,10 @@ function* keepOthers(
     result.add(bytes, offset, length, score)
     return true
   }
-  yield* visitAll(inputs, first, visit)
+  yield* visitAll(first, visit, others)
 }
 
-function* removeOthers(
-  inputs: AlgebraInputs,
-  first: ScoredSource,
-  others: ScoredSource[],
-  result: SortedSetResult,
-): Generator<undefined> {
+function* removeOthers(first: ScoredSource, others: ScoredSource[], result: SortedSetResult): Generator<undefined> {
   const add: ElementVisit = (bytes, offset, length, score) => {
     result.scoreOf(bytes, offset, length)
     result.add(bytes, offset, length, score)
@@ -163,8 +161,8 @@ function* removeOthers(
     if (!Number.isNaN(result.scoreOf(bytes, offset, length))) result.removeFound()
     return result.count > 0
   }
-  yield* visitAll(inputs, first, add)
-  for (const other of others) if (result.count > 0) yield* visitAll(inputs, other, remove)
+  yield* visitAll(first, add)
+  for (const other of others) if (result.count > 0) yield* visitAll(other, remove)
 }
 
 /** Infinity times 0 is 0 here. */

@@ -3,19 +3,15 @@
  *
  * Runs in a shard worker. Behaviour: https://redis.io/docs/latest/commands/zrandmember/
  */
-import { encodeError, errors } from '../../resp/errors.js'
+import { NumberSet } from '../../base/number-set.js'
+import { errors } from '../../resp/errors.js'
 import type { SortedSet } from '../../store/zset/sorted-set.js'
 import { keyArgument } from '../generic-arguments.js'
+import { mayHaveDetails, mayPick, randomCountAt } from '../random-count.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { withScoresArgument } from './zset-arguments.js'
-import { isOfOtherType, longArgument, replyElement, replyElementCount, replyMember } from './zset-reply.js'
-
-const INT64_MAX = 9223372036854775807n
-const OUTSIDE_INT64 = encodeError(
-  'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
-)
-const OUT_OF_RANGE = encodeError('ERR value is out of range')
+import { isOfOtherType, replyElement, replyElementCount, replyMember } from './zset-reply.js'
 
 /** Drawing again what was drawn already is worth it while at least two of three draws are new. */
 const DRAWN_SHARE_MAX = 1 / 3
@@ -38,21 +34,14 @@ function zrandmember(call: ShardCall): void {
 
 function replyMany(call: ShardCall): void {
   const { reply } = call
-  const count = longArgument(call, 2)
-  if (Number.isNaN(count) || call.int64(2) === -INT64_MAX - 1n) {
-    reply.error(Number.isNaN(count) ? errors.notAnInteger : OUTSIDE_INT64)
-    return
-  }
+  const count = randomCountAt(call)
+  if (Number.isNaN(count)) return
   const withScores = call.argc === 4 && call.is(3, 'WITHSCORES')
   if (call.argc > 3 && !withScores) {
     reply.error(errors.syntax)
     return
   }
-  const exact = call.int64(2)!
-  if (withScores && (exact < -(INT64_MAX / 2n) || exact > INT64_MAX / 2n)) {
-    reply.error(OUT_OF_RANGE)
-    return
-  }
+  if (withScores && !mayHaveDetails(call)) return
   if (!call.find(1)) {
     reply.array(0)
     return
@@ -63,7 +52,9 @@ function replyMany(call: ShardCall): void {
   else replyDistinct(call, set, Math.min(count, set.count), withScores)
 }
 
-function replyRepeated({ reply }: ShardCall, set: SortedSet, count: number, withScores: boolean): void {
+function replyRepeated(call: ShardCall, set: SortedSet, count: number, withScores: boolean): void {
+  if (!mayPick(call, count)) return
+  const { reply } = call
   replyElementCount(reply, count, withScores)
   for (let i = 0; i < count; i++) {
     set.random()
@@ -78,13 +69,13 @@ function replyDistinct(call: ShardCall, set: SortedSet, count: number, withScore
 }
 
 function drawDistinct({ reply, keyspace }: ShardCall, set: SortedSet, count: number, withScores: boolean): void {
-  const drawn = new Set<number>()
-  while (drawn.size < count) {
+  const drawn = new NumberSet(count)
+  for (let left = count; left > 0; ) {
     const rank = keyspace.prng.below(set.count)
-    if (drawn.has(rank)) continue
-    drawn.add(rank)
+    if (!drawn.add(rank + 1)) continue
     set.seek(rank)
     replyElement(reply, set, withScores)
+    left--
   }
 }
 

@@ -5,8 +5,8 @@
  * with a time, of each database some hundred a pass, and goes on while a noticeable share of them had fields to remove,
  * so that the memory held by such fields stays bounded. A hash tells in constant time whether a field of it is due.
  *
- * Invariant: a pass looks at the clock at least every `HASHES_A_CLOCK` hashes, and takes no more than
- * `FIELDS_A_VISIT` fields of a large hash at a time.
+ * Invariants: a pass looks at the clock at least every `HASHES_A_CLOCK` hashes, and takes no more than
+ * `FIELDS_A_VISIT` fields of a large hash at a time. It does not touch a hash whose key is locked.
  */
 import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
@@ -28,6 +28,8 @@ export class FieldExpiry {
 
   private readonly expire = (): void => {
     const { keyspace } = this
+    // Somebody may be half-way through copying it.
+    if (keyspace.eviction.isProtected(this.database!)) return
     const before = keyspace.stats.expiredFields
     keyspace.hashes.expireSome(this.database!, FIELDS_A_VISIT)
     if (keyspace.stats.expiredFields !== before) this.stale++

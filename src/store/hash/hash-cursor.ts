@@ -142,19 +142,22 @@ export class HashCursor {
   }
 
   /**
-   * One step of a scan, as `Elements.scan`: calls `visit` for every field of it, also those past their time.
-   * @returns the cursor of the next step, 0 when the scan is complete
+   * Steps of a scan of a hash that `scansBySteps`, as `Elements.scanSome`. The fields that it finds may be past their time.
+   * @returns the cursor to go on with, 0 when the scan is complete
    */
-  scan(cursor: number, visit: () => void): number {
-    if (this.isTable) {
-      return this.table.scan(cursor, () => {
-        this.showElement()
-        visit()
-      })
-    }
-    this.rewind()
-    while (this.next()) visit()
-    return 0
+  scan(cursor: number, fieldsMax: number, stepsMax: number): number {
+    return this.table.scanSome(cursor, fieldsMax, stepsMax)
+  }
+
+  /** How many fields `scan` has found. */
+  get scannedCount(): number {
+    return this.table.scannedCount
+  }
+
+  /** Stands on the i-th field that `scan` has found. */
+  standOnScanned(i: number): void {
+    this.table.standOnScanned(i)
+    this.showElement()
   }
 
   /** Removes all fields past their time, for a command that chooses among the others. The key may be gone afterwards. */

@@ -116,8 +116,12 @@ export class HashTable extends Elements {
       if (next === 0) this.writeTime(NEXT_DUE, this.readTime(LEAST_SEEN))
     }
     expires.resumeResizing()
+    const removed = sizeBefore - this.size
+    // The shrinking that these removals would have brought. Sweeps go through the empty buckets as well.
+    if (expires.size === 0) expires.clear()
+    else for (let i = 0; i < removed && expires.resizeStep(); i++);
     this.close()
-    return sizeBefore - this.size
+    return removed
   }
 
   /** Begins a walk over all fields. Nothing may be changed until its end. */

@@ -10,7 +10,8 @@ import type { ByteSink, ByteSource } from '../../base/byte-sink.js'
 import { mixDigest, xorDigest } from '../../base/data-digest.js'
 import type { Database } from '../database.js'
 import { rootWordOf } from '../elements.js'
-import { LISTPACK_EMPTY_BYTES } from '../listpack.js'
+import { asTwoWay } from '../listpack.js'
+import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { type ValueKind, WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { HashCursor } from './hash-cursor.js'
@@ -93,10 +94,12 @@ export class Hashes extends HashCursor implements ValueKind {
         fieldLength <= bytesMax &&
         valueLength <= bytesMax &&
         this.packed.totalBytes + fieldLength + valueLength < LISTPACK_BYTES_MAX
-      if (fits) {
-        const isNew = this.setPacked(field, fieldOffset, fieldLength, value, valueOffset, valueLength, keepsTime)
-        if (isNew && this.packed.fieldCount > limits.hashMaxListpackEntries) this.becomeTable()
-        return isNew
+      const at = fits ? this.packed.findField(field, fieldOffset, fieldLength) : -1
+      const fields = this.packed.fieldCount + (at < 0 ? 1 : 0)
+      if (fits && fields <= limits.hashMaxListpackEntries) {
+        if (at >= 0) return this.replacePacked(at, value, valueOffset, valueLength, keepsTime)
+        this.packed.append(field, fieldOffset, fieldLength, value, valueOffset, valueLength)
+        return true
       }
       this.becomeTable()
     }
@@ -177,6 +180,12 @@ export class Hashes extends HashCursor implements ValueKind {
   elementCount(db: Database): number {
     this.open(db)
     return this.length
+  }
+
+  /** The packed hash of the key in hand as a listpack in Redis's bytes, in memory of its own. */
+  listpackOf(db: Database): Uint8Array {
+    this.packed.openHash(db)
+    return asTwoWay(this.packed)
   }
 
   encodingName(db: Database): string {
@@ -275,21 +284,15 @@ export class Hashes extends HashCursor implements ValueKind {
     this.setFoundExpiry(timeMs)
   }
 
-  private setPacked(
-    field: Uint8Array,
-    fieldOffset: number,
-    fieldLength: number,
+  /** Gives the field at this position of the listpack another value. @returns whether it was past its time */
+  private replacePacked(
+    at: number,
     value: Uint8Array,
     valueOffset: number,
     valueLength: number,
     keepsTime: boolean,
   ): boolean {
     const { packed } = this
-    const at = packed.findField(field, fieldOffset, fieldLength)
-    if (at < 0) {
-      packed.append(field, fieldOffset, fieldLength, value, valueOffset, valueLength)
-      return true
-    }
     const timeMs = packed.timeAt(at)
     const isNew = isDue(timeMs, this.keyspace.nowMs)
     if (timeMs === NO_EXPIRY || (keepsTime && !isNew)) packed.setValue(at, value, valueOffset, valueLength)
@@ -297,7 +300,10 @@ export class Hashes extends HashCursor implements ValueKind {
     return isNew
   }
 
-  /** Makes a table of a listpack that has become too large. */
+  /**
+   * Makes a table of a listpack that becomes too large.
+   * @throws ArenaFullError with the hash as it was
+   */
   private becomeTable(): void {
     const { db, table, newRoot } = this
     newRoot.fill(0)

@@ -9,7 +9,8 @@ import { copyBytes } from '../../base/bytes.js'
 import { ArenaFullError } from '../arena.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
 import type { CollectionLimits } from '../collection-limits.js'
-import { LISTPACK_EMPTY_BYTES, LISTPACK_FIRST } from '../listpack.js'
+import { LISTPACK_FIRST } from '../listpack.js'
+import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import type { Chain } from './chain.js'
 import type { ListCursor } from './list-cursor.js'
 import { fitsPacked, fitsPackedWell, packedBytesMax } from './list-limits.js'
@@ -133,7 +134,7 @@ export class ChainEditor {
       }
       node = following
     }
-    if (removed > 0) storage.arrangeEnds()
+    if (removed > 0 && chain.nodes > 0) storage.arrangeEnds()
     return removed
   }
 

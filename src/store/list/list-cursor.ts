@@ -15,6 +15,10 @@ import type { Chain } from './chain.js'
 import { BYTES, COMPRESSED, ENTRIES, FORM, PLAIN, START } from './node.js'
 import { readCompressed } from './node-storage.js'
 
+const HELD_BYTES_MIN = 256
+/** What a longer element has needed is let go with the next shorter one. */
+const HELD_BYTES_KEPT_MAX = 1024 * 1024
+
 export class ListCursor extends Listpack {
   /** How many elements the list has. */
   length = 0
@@ -25,7 +29,7 @@ export class ListCursor extends Listpack {
   isPlain = false
 
   /** What `hold` has kept, `heldLength` bytes. */
-  held = new Uint8Array(256)
+  held = new Uint8Array(HELD_BYTES_MIN)
   heldLength = 0
 
   private isChain = false
@@ -122,7 +126,12 @@ export class ListCursor extends Listpack {
   hold(): void {
     this.readElement()
     const { valueLength } = this
-    if (valueLength > this.held.length) this.held = new Uint8Array(valueLength * 2)
+    const { length } = this.held
+    if (valueLength > HELD_BYTES_KEPT_MAX) {
+      if (valueLength > length) this.held = new Uint8Array(valueLength)
+    } else if (valueLength > length || length > HELD_BYTES_KEPT_MAX) {
+      this.held = new Uint8Array(Math.max(HELD_BYTES_MIN, valueLength * 2))
+    }
     copyBytes(this.valueBytes, this.valueOffset, this.held, 0, valueLength)
     this.heldLength = valueLength
   }

@@ -7,7 +7,8 @@
 import { assert } from '../../base/assert.js'
 import { latin1Of } from '../../base/bytes.js'
 import { INT64_TEXT_BYTES_MAX, writeBigInt, writeInteger } from '../../base/integer.js'
-import { checkListpack, LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { checkListpack } from '../listpack-entry.js'
 import { RdbFormatError, type RdbReader } from './rdb-reader.js'
 
 export interface ElementSource {

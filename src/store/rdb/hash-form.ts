@@ -1,5 +1,5 @@
 /**
- * Hashes in RDB: listpacks as they are, large ones field by field; those with fields that expire in the forms of Redis 7.4.
+ * Hashes in RDB: small ones as listpacks, large ones field by field; those with fields that expire in the forms of Redis 7.4.
  *
  *   hashMetadata      | earliest time in ms, int64 | fields | (time - earliest + 1 or 0 | field | value)... |
  *   hashListpackEx    | earliest time in ms, int64 | listpack of (field, value, time in ms or 0)... |
@@ -10,7 +10,7 @@ import { copyBytes } from '../../base/bytes.js'
 import { parseSafeInteger } from '../../base/integer.js'
 import type { Database } from '../database.js'
 import type { Hashes } from '../hash/hashes.js'
-import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
+import { Encoding, NO_EXPIRY } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource, ZipmapSource } from './element-source.js'
 import type { LoadTarget, RdbForm } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
@@ -32,14 +32,14 @@ export const hashForm: RdbForm = {
   },
   write(db: Database, writer: RdbWriter): void {
     if (db.encoding === Encoding.listpack) {
-      writer.string(db.bytes, db.valueOffset, db.valueLength)
+      writeListpack(db, writer)
       return
     }
     const earliestMs = earliestTime(db)
     if (earliestMs !== NO_EXPIRY) {
       writer.int64(earliestMs)
       if (db.encoding === Encoding.listpackEx) {
-        writer.string(db.bytes, db.valueOffset, db.valueLength)
+        writeListpack(db, writer)
         return
       }
     }
@@ -55,6 +55,11 @@ export const hashForm: RdbForm = {
       writer.string(hashes.valueBytes, hashes.valueOffset, hashes.valueLength)
     }
   },
+}
+
+function writeListpack(db: Database, writer: RdbWriter): void {
+  const listpack = db.keyspace.hashes.listpackOf(db)
+  writer.string(listpack, 0, listpack.length)
 }
 
 /** The earliest time of a field of the hash in hand, or `NO_EXPIRY`. */
@@ -150,20 +155,8 @@ function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget)
   hash.end()
 }
 
-/** A listpack that is what this server would make is taken as it is, any other one field by field. */
 function loadListpack(reader: RdbReader, target: LoadTarget): void {
-  const { text, textOffset, textLength } = reader
-  const source = new ListpackSource(text, textOffset, textLength)
-  const { db, key, expireAtMs } = target
-  const count = source.count / PAIR
-  const isTaken =
-    count > 0 && count <= db.keyspace.limits.hashMaxListpackEntries && source.hasDistinct(PAIR) && source.isCanonical()
-  if (!isTaken) {
-    addFields(reader, source, target)
-    return
-  }
-  db.create(key, 0, key.length, ValueType.hash, Encoding.listpack, textLength, expireAtMs)
-  copyBytes(text, textOffset, db.bytes, db.valueOffset, textLength)
+  addFields(reader, new ListpackSource(reader.text, reader.textOffset, reader.textLength), target)
 }
 
 function loadListpackWithTimes(reader: RdbReader, target: LoadTarget): void {

@@ -149,10 +149,14 @@ function loadNodes(reader: RdbReader, { entries }: Streams): number {
   return live
 }
 
-/** Checks that the IDs of the node in hand ascend, from the one in `previousId` on, and leaves the last there. */
+/**
+ * Checks that the IDs of the node in hand ascend, from the one in `previousId` on, and leaves the last there. Those of
+ * deleted entries need not, because XSETID may have taken the stream back behind them.
+ */
 function checkOrder(reader: RdbReader, node: Streams['entries']['node']): void {
   for (let at = node.firstEntryAt; !node.isEnd(at); at = node.nextEntryAt) {
     node.openEntry(at)
+    if (node.isDeleted) continue
     const { entryId } = node
     if (entryId.compare(previousId) <= 0 || entryId.compare(node.masterId) < 0) reader.fail('entries in their order')
     previousId.copy(entryId)

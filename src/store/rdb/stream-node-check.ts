@@ -5,7 +5,8 @@
  * without danger once the parts are right.
  */
 import { assert } from '../../base/assert.js'
-import { checkListpack, LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { checkListpack } from '../listpack-entry.js'
 
 const DELETED_FLAG = 1
 const SAME_FIELDS_FLAG = 2

@@ -16,7 +16,8 @@ import { assert } from '../../base/assert.js'
 import type { Database } from '../database.js'
 import { ELEMENTS_ROOT_BYTES, ELEMENTS_ROOT_WORDS, Elements, rootWordOf } from '../elements.js'
 import type { Keyspace } from '../keyspace.js'
-import { LISTPACK_EMPTY_BYTES, LISTPACK_FIRST } from '../listpack.js'
+import { LISTPACK_FIRST } from '../listpack.js'
+import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { RecordListpack } from '../record-listpack.js'
 import { WHOLE } from '../value-kind.js'
 import { Encoding, ValueType } from '../value-type.js'
@@ -37,10 +38,6 @@ export class OpenSet {
   pickedOffset = 0
   pickedLength = 0
 
-  /** The members that `scan` has found, as blocks of the arena. */
-  scanned = new Int32Array(64)
-  scannedCount = 0
-
   private db: Database | null = null
   private encoding: number = Encoding.intset
   private readonly ints = new RecordIntset()
@@ -55,7 +52,6 @@ export class OpenSet {
   private visitedCount = 0
   private isStopped = false
   private readonly visitElement = (elements: Elements): boolean => this.pass(elements)
-  private readonly collectElement = (elements: Elements): void => this.collect(elements)
 
   constructor(private readonly keyspace: Keyspace) {
     this.elements = new Elements(keyspace)
@@ -152,6 +148,7 @@ export class OpenSet {
       const { pack } = this
       if (this.search(bytes, offset, length) >= 0) return false
       if (this.fitsListpack(pack.count + 1, length)) {
+        if (pack.putEntries === 0) pack.put(bytes, offset, length)
         pack.insertPut(pack.end)
         return true
       }
@@ -217,8 +214,6 @@ export class OpenSet {
     if (this.encoding === Encoding.hashtable) {
       const isThere = elements.random()
       assert(isThere, 'a set without members')
-      // The table has learned how long its chains are; what it forgets, the next choice would not be fair for.
-      elements.close()
       this.setPicked(elements.bytes, elements.keyOffset, elements.keyLength)
     } else if (this.encoding === Encoding.intset) {
       this.pickedPlace = keyspace.prng.below(ints.count)
@@ -243,25 +238,15 @@ export class OpenSet {
     return this.elements.reference
   }
 
-  /**
-   * Steps of a scan of a set that is not packed, until there are `count` members or `stepsMax` steps were made. The
-   * members are in `scanned`; `visitScanned` visits them.
-   * @returns the cursor to go on with, 0 when the scan is complete
-   */
-  scan(cursor: number, count: number, stepsMax: number): number {
-    this.scannedCount = 0
-    let next = cursor
-    let stepsLeft = stepsMax
-    do {
-      next = this.elements.scan(next, this.collectElement)
-    } while (next !== 0 && stepsLeft-- > 0 && this.scannedCount < count)
-    return next
+  /** Steps of a scan of a set that is not packed, as `Elements.scanSome`; `visitScanned` visits the members. */
+  scan(cursor: number, membersMax: number, stepsMax: number): number {
+    return this.elements.scanSome(cursor, membersMax, stepsMax)
   }
 
   visitScanned(visitor: MemberVisitor): void {
     const { elements } = this
-    for (let i = 0; i < this.scannedCount; i++) {
-      elements.standOn(this.scanned[i]! as typeof elements.reference)
+    for (let i = 0; i < elements.scannedCount; i++) {
+      elements.standOnScanned(i)
       if (!visitor.member(elements.bytes, elements.keyOffset, elements.keyLength)) return
     }
   }
@@ -277,12 +262,10 @@ export class OpenSet {
     return members <= limits.setMaxListpackEntries && length <= limits.setMaxListpackValue
   }
 
-  /** Takes a member as the one value put. @returns its position in the listpack, -1 when it is none */
+  /** Takes a member as the one value put, if it is not too long. @returns its position in the listpack, -1 when it is none */
   private search(bytes: Uint8Array, offset: number, length: number): number {
     const { pack } = this
-    pack.clearPut()
-    pack.put(bytes, offset, length)
-    return pack.find(LISTPACK_FIRST, 1)
+    return pack.putSought(bytes, offset, length) ? pack.find(LISTPACK_FIRST, 1) : -1
   }
 
   private addElement(bytes: Uint8Array, offset: number, length: number): boolean {
@@ -320,15 +303,6 @@ export class OpenSet {
     this.visitedCount++
     this.isStopped = !this.visitor!.member(elements.bytes, elements.keyOffset, elements.keyLength)
     return !this.isStopped
-  }
-
-  private collect(elements: Elements): void {
-    if (this.scannedCount === this.scanned.length) {
-      const longer = new Int32Array(this.scannedCount * 2)
-      longer.set(this.scanned)
-      this.scanned = longer
-    }
-    this.scanned[this.scannedCount++] = elements.reference
   }
 
   /** Only from an intset, whose texts are short. */

@@ -3,6 +3,7 @@
  *
  * Owned by one shard's thread. Each choice of so many members is as likely as any other.
  */
+import { NumberSet } from '../../base/number-set.js'
 import type { Prng } from '../../base/prng.js'
 import type { MemberVisitor, OpenSet } from './open-set.js'
 
@@ -42,30 +43,6 @@ class Selection implements MemberVisitor {
     if (this.drawn[this.place++] !== this.passed) return true
     this.left--
     return this.visitor.member(bytes, offset, length) && this.left > 0
-  }
-}
-
-/** A set of numbers other than zero, in an open-addressing table. */
-class NumberSet {
-  private readonly slots: Int32Array
-  private readonly mask: number
-
-  constructor(capacity: number) {
-    let size = 16
-    while (size < capacity * 2) size *= 2
-    this.slots = new Int32Array(size)
-    this.mask = size - 1
-  }
-
-  /** @returns false when it was there */
-  add(n: number): boolean {
-    let slot = (Math.imul(n, 0x9e3779b1) >>> 7) & this.mask
-    while (this.slots[slot] !== 0) {
-      if (this.slots[slot] === n) return false
-      slot = (slot + 1) & this.mask
-    }
-    this.slots[slot] = n
-    return true
   }
 }
 

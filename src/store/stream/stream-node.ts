@@ -16,7 +16,8 @@
 import { equalBytes } from '../../base/bytes.js'
 import type { Arena } from '../arena.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
-import { LISTPACK_EMPTY_BYTES, LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { StreamId } from './stream-id.js'
 
 const DELETED_FLAG = 1
@@ -129,12 +130,15 @@ export class StreamNode extends Listpack {
     return this.skip(this.elementsAt, this.elementsAhead)
   }
 
-  /** The first entry from the position on whose ID is not less than this one, which is opened; or the end. */
+  /**
+   * The first entry from the position on that is not deleted and whose ID is not less than this one, which is opened; or
+   * the end. IDs of deleted entries say nothing of what follows: XSETID may have taken the stream back behind them.
+   */
   seekEntry(position: number, id: StreamId): number {
     let at = position
     while (!this.isEnd(at)) {
       this.openEntry(at)
-      if (this.entryId.compare(id) >= 0) break
+      if (!this.isDeleted && this.entryId.compare(id) >= 0) break
       at = this.nextEntryAt
     }
     return at
@@ -161,7 +165,8 @@ export class StreamNode extends Listpack {
     // First what may need memory.
     this.setInteger(this.deletedAt, this.deletedEntries + 1)
     this.setInteger(LISTPACK_FIRST, this.liveEntries - 1)
-    this.bytes[this.base + position + this.totalBytes - before] = flags | DELETED_FLAG
+    // In place, or in fewer bytes where a loaded node has it in more than it needs.
+    this.setInteger(position + this.totalBytes - before, flags | DELETED_FLAG)
   }
 
   /**

@@ -38,9 +38,7 @@ export class PackedScores extends RecordListpack {
 
   /** Stands on the element with this member. @returns false when there is none */
   findMember(buffer: Uint8Array, offset: number, length: number): boolean {
-    this.clearPut()
-    this.put(buffer, offset, length)
-    const at = this.find(LISTPACK_FIRST, PAIR)
+    const at = this.putSought(buffer, offset, length) ? this.find(LISTPACK_FIRST, PAIR) : -1
     if (at < 0) return false
     this.at = at
     this.score = this.scoreAt(this.next(at))

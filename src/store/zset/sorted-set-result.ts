@@ -8,11 +8,10 @@
  */
 import type { ArenaRef } from '../arena-ref.js'
 import type { Database } from '../database.js'
-import { rootWordOf } from '../elements.js'
 import type { Keyspace } from '../keyspace.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { SortedEntries } from './sorted-entries.js'
-import { SCORE_BYTES, SORTED_SET_ROOT_BYTES, SORTED_SET_ROOT_WORDS, type SortedSet } from './sorted-set.js'
+import { SCORE_BYTES, SORTED_SET_ROOT_WORDS, type SortedSet } from './sorted-set.js'
 
 /** A step of collecting or building looks at about so many elements. */
 const STEP_ELEMENTS = 256
@@ -101,15 +100,21 @@ export class SortedSetResult {
   /**
    * Makes the result the value of a key, in the place of whatever stands there, and counts as one modification; an empty
    * one removes the key.
-   * @throws ArenaFullError
+   * @throws ArenaFullError with what stood there as it was
    */
   storeAt(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
-    const { stats } = this.keyspace
-    const { dirty } = stats
-    const existed = db.findForWrite(key, keyOffset, keyLength)
-    if (existed) db.remove()
-    if (this.count > 0) this.create(db, key, keyOffset, keyLength)
-    if (existed || this.count > 0) stats.dirty = dirty + 1
+    if (this.count === 0) {
+      if (db.findForWrite(key, keyOffset, keyLength)) db.remove()
+      return
+    }
+    const isPacked = this.fitsListpack()
+    const value = isPacked ? this.packed() : this.rootBytes()
+    const encoding = isPacked ? Encoding.listpack : Encoding.skiplist
+    db.setCollection(key, keyOffset, keyLength, ValueType.zset, encoding, value, NO_EXPIRY)
+    if (isPacked) return
+    // The elements and nodes belong to the key now.
+    this.root.fill(0)
+    this.set.openRoot(this.root, 0)
   }
 
   /** Gives back what the result holds, and the result itself. */
@@ -118,42 +123,20 @@ export class SortedSetResult {
     this.keyspace.sortedSets.giveBack(this.set)
   }
 
-  /** A portion of the work of `release`. @returns true when the rest is little */
-  releaseSome(): boolean {
-    return this.set.releaseSome(STEP_ELEMENTS)
+  private rootBytes(): Uint8Array {
+    this.set.closeRoot()
+    return new Uint8Array(this.root.buffer)
   }
 
-  private create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
-    const { set } = this
-    if (this.fitsListpack()) {
-      this.createPacked(db, key, keyOffset, keyLength)
-      return
+  /** All elements as a listpack. */
+  private packed(): Uint8Array {
+    const { pack } = this.set
+    pack.clearPut()
+    for (let rank = 0; rank < this.count; rank++) {
+      const { memberBytes, memberOffset, memberLength, score } = this.stand(rank)
+      pack.putElement(memberBytes, memberOffset, memberLength, score)
     }
-    const { skiplist } = Encoding
-    db.create(key, keyOffset, keyLength, ValueType.zset, skiplist, SORTED_SET_ROOT_BYTES, NO_EXPIRY)
-    set.closeRoot()
-    db.words.set(this.root, rootWordOf(db.valueOffset))
-    // The elements and nodes belong to the key now.
-    this.root.fill(0)
-    set.openRoot(this.root, 0)
-  }
-
-  private createPacked(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
-    const target = this.keyspace.sortedSets.borrow()
-    try {
-      target.create(db, key, keyOffset, keyLength, 0)
-      target.pack.clearPut()
-      for (let rank = 0; rank < this.count; rank++) {
-        const { memberBytes, memberOffset, memberLength, score } = this.stand(rank)
-        target.pack.putElement(memberBytes, memberOffset, memberLength, score)
-      }
-      target.pack.insertPut(target.pack.end)
-    } catch (error) {
-      if (db.findForWrite(key, keyOffset, keyLength)) db.remove()
-      throw error
-    } finally {
-      this.keyspace.sortedSets.giveBack(target)
-    }
+    return pack.putAsBytes()
   }
 
   private fitsListpack(): boolean {

@@ -25,6 +25,9 @@ import { type ValueKind, WHOLE } from '../value-kind.js'
 import { Encoding, isFlat, ValueType } from '../value-type.js'
 import { SORTED_SET_ROOT_BYTES, SortedSet } from './sorted-set.js'
 
+/** As many borrowed objects are kept for the next command; one that needs more makes the others for itself. */
+const SPARE_MAX = 16
+
 export class SortedSets implements ValueKind {
   private readonly spare: SortedSet[] = []
   private main: SortedSet | null = null
@@ -50,7 +53,7 @@ export class SortedSets implements ValueKind {
   }
 
   giveBack(set: SortedSet): void {
-    this.spare.push(set)
+    if (this.spare.length < SPARE_MAX) this.spare.push(set)
   }
 
   elementCount(db: Database): number {

@@ -6,7 +6,7 @@ import type { Keyspace } from '../../../src/store/keyspace.js'
 import { Chain } from '../../../src/store/list/chain.js'
 import type { ListCursor } from '../../../src/store/list/list-cursor.js'
 import { BYTES, COMPRESSED, ENTRIES, FORM, PLAIN } from '../../../src/store/list/node.js'
-import { checkListpack } from '../../../src/store/listpack.js'
+import { checkListpack } from '../../../src/store/listpack-entry.js'
 import { Encoding } from '../../../src/store/value-type.js'
 import { peekText, textRange } from '../keyspaces.js'
 

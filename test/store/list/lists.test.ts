@@ -300,6 +300,23 @@ describe('the shape of lists', () => {
   })
 })
 
+test('what was kept of a long element is let go with the next short one', () => {
+  const list = new ModelledList(makeKeyspace())
+  const { cursor } = list.keyspace.lists
+  list.push(false, 'x'.repeat(3_000_000))
+  list.push(false, 'short')
+  peekText(list.db, 'list')
+  cursor.open(list.db)
+  cursor.goTo(0)
+  cursor.hold()
+  expect(cursor.heldLength).toBe(3_000_000)
+  expect(cursor.held.length).toBe(3_000_000)
+  cursor.goTo(1)
+  cursor.hold()
+  expect(Buffer.from(cursor.held).toString('latin1', 0, cursor.heldLength)).toBe('short')
+  expect(cursor.held.length).toBeLessThan(1000)
+})
+
 test('a walk of nodes sees what a digest and a loader need', () => {
   const keyspace = makeKeyspace()
   keyspace.limits.listMaxListpackSize = -1

@@ -5,7 +5,8 @@
  */
 import { asciiBytes, joinBytes } from '../../../src/base/bytes.js'
 import { Crc64 } from '../../../src/base/crc64.js'
-import { LISTPACK_EMPTY_BYTES, LISTPACK_FIRST, Listpack } from '../../../src/store/listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../../../src/store/listpack.js'
+import { LISTPACK_EMPTY_BYTES } from '../../../src/store/listpack-entry.js'
 import { RdbType } from '../../../src/store/rdb/rdb-format.js'
 import { RdbWriter } from '../../../src/store/rdb/rdb-writer.js'
 import { recordedPayloads } from './recorded-payloads.js'
@@ -75,11 +76,15 @@ function rawId(ms: number): Uint8Array {
 /** A node with the entries 1-1 (fields of the master) and 3-1 (a field of its own). */
 const streamNode = listpackOf(2, 0, 1, 'f', 0, 2, 0, 0, 'v', 4, 0, 2, 0, 1, 'g', 'w', 6)
 
-function writeStream(version: 1 | 3): (writer: RdbWriter, string: (value: string | Uint8Array) => void) => void {
+/** A stream of one node, which has the entries 1-1 and 3-1. */
+export function writeStream(
+  version: 1 | 3,
+  node = streamNode,
+): (writer: RdbWriter, string: (value: string | Uint8Array) => void) => void {
   return (writer, string) => {
     writer.length(1)
     string(rawId(1))
-    string(streamNode)
+    string(node)
     const ids = version === 1 ? [2, 3, 1] : [2, 3, 1, 1, 1, 0, 0, 2]
     for (const length of ids) writer.length(length)
     writer.length(1)

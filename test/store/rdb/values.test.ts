@@ -6,9 +6,10 @@ import type { Database } from '../../../src/store/database.js'
 import type { Keyspace } from '../../../src/store/keyspace.js'
 import { isDumpPayload, loadDumpPayload, writeDumpPayload } from '../../../src/store/rdb/dump-payload.js'
 import { RdbWriter } from '../../../src/store/rdb/rdb-writer.js'
+import { StreamId } from '../../../src/store/stream/stream-id.js'
 import { NO_EXPIRY } from '../../../src/store/value-type.js'
 import { makeKeyspace } from '../keyspaces.js'
-import { body, FIELD_EXPIRY_MS, listpackOf, samples, sealed } from './payload-samples.js'
+import { body, FIELD_EXPIRY_MS, listpackOf, samples, sealed, writeStream } from './payload-samples.js'
 import { recordedPayloads } from './recorded-payloads.js'
 
 const KEY = new TextEncoder().encode('key')
@@ -121,6 +122,35 @@ describe('values in RDB', () => {
         times[Buffer.from(field).toString()] = hashes.expireAtMs
       }
       expect(times).toEqual({ soon: FIELD_EXPIRY_MS, later: FIELD_EXPIRY_MS + 1000, never: NO_EXPIRY })
+    }
+  })
+
+  it('are streams like any other when their numbers stand in longer forms than they need', () => {
+    const head = [2, 1, 0, 1, 1, 1, 0x81, 0x66, 2, 0, 1]
+    const first = [0xc0, 2, 2, 0, 1, 0, 1, 0x81, 0x76, 2, 4, 1]
+    const wideZero = [0xf4, 0, 0, 0, 0, 0, 0, 0, 0, 9]
+    const second = [...wideZero, 2, 1, 0, 1, 1, 1, 0x81, 0x67, 2, 0x81, 0x77, 2, 6, 1]
+    const entries = [...head, ...first, ...second, 0xff]
+    const node = Uint8Array.of(6 + entries.length, 0, 0, 0, 17, 0, ...entries)
+    for (const ms of [1, 3]) {
+      const keyspace = makeKeyspace()
+      const db = keyspace.database(0)
+      const { streams } = keyspace
+      expect(load(db, sealed(body(15, writeStream(1, node))))).toBe(true)
+      streams.open(db)
+      expect(streams.deleteEntry(new StreamId().set(0, ms, 0, 1))).toBe(true)
+      const walk = streams.entries
+      walk.walk(new StreamId(), new StreamId().setMax(), false)
+      expect(walk.next()).toBe(true)
+      expect(walk.id.toString()).toBe(ms === 1 ? '3-1' : '1-1')
+      walk.readField()
+      expect(
+        Buffer.from(walk.node.valueBytes).toString('latin1', walk.node.valueOffset, walk.node.valueOffset + 1),
+      ).toBe(ms === 1 ? 'g' : 'f')
+      expect(walk.next()).toBe(false)
+      expect(load(makeKeyspace().database(0), dumped(db))).toBe(true)
+      db.remove()
+      expectNothingLeft(keyspace)
     }
   })
 

@@ -419,6 +419,22 @@ describe('streams', () => {
     checked.free(1000)
   })
 
+  it('pass over a deleted entry whose ID is greater than that of a live one behind it', () => {
+    const checked = new Checked()
+    checked.append('1-0', ['a', 'v'])
+    checked.append('5-0', ['a', 'v'])
+    checked.delete('5-0')
+    // As XSETID does, which minds the entries that are there.
+    checked.open().root.setLastId(idOf('1-0'))
+    checked.append('3-0', ['a', 'v'])
+    const { entries } = checked.open()
+    entries.walk(idOf('4-0'), new StreamId().setMax(), false)
+    expect(entries.next()).toBe(false)
+    entries.walk(idOf('2-0'), new StreamId().setMax(), false)
+    expect(entries.next() && entries.id.toString()).toBe('3-0')
+    checked.check()
+  })
+
   it('are unchanged when there is no memory', () => {
     let refused = 0
     fc.assert(
