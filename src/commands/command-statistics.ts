@@ -49,7 +49,7 @@ export class CommandStatistics {
   snapshot(): ShardStatistics['commands'] {
     const all: ShardStatistics['commands'] = {}
     specs.forEach((spec, id) => {
-      if (this.#calls[id] === 0 && this.#rejected[id] === 0) return
+      if (this.#calls[id] === 0 && this.#rejected[id] === 0 && this.#failed[id] === 0) return
       if (spec.internal === true) return
       all[fullNameOf(spec)] = {
         calls: this.#calls[id] as number,

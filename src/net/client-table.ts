@@ -209,6 +209,11 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     if (connection.hasInputEnded) connection.destroy()
   }
 
+  failed(slot: number, error: Uint8Array): void {
+    const connection = this.#slots[slot]
+    if (connection !== undefined) this.dispatcher.statistics.recordFailure(connection.session.lastCommandId, error)
+  }
+
   released(slot: number): void {
     const connection = this.#slots[slot]
     if (connection === undefined) return

@@ -46,6 +46,8 @@ export interface BlockedClientSink {
   reply(slot: number, sequence: number, count: number, bytes: Uint8Array, offset: number, length: number): void
   /** The client waits from now on. */
   blocked(slot: number): void
+  /** Its command is about to be answered with an error that no shard knows of. */
+  failed(slot: number, error: Uint8Array): void
   /** Its command has been answered. */
   released(slot: number): void
 }
@@ -140,6 +142,7 @@ export class BlockedClients {
   /** The command's reply, where the router has made it. */
   answer(command: BlockedCommand, reply: Uint8Array): void {
     const isSilent = (command.flags & RequestFlag.silent) !== 0
+    if (reply === UNBLOCKED) this.#sink.failed(command.slot, reply)
     this.#sink.reply(command.slot, command.sequence, 1, reply, 0, isSilent ? 0 : reply.length)
     this.#release(command)
   }

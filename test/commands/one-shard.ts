@@ -4,7 +4,7 @@
  * Only used by tests.
  */
 import { expect } from 'vitest'
-import { lookup, idOf } from '../../src/commands/table.js'
+import { idOf, lookup } from '../../src/commands/table.js'
 import { NO_REF } from '../../src/store/arena-ref.js'
 import type { Keyspace } from '../../src/store/keyspace.js'
 import { SimulatedServer } from '../sim/simulated-server.js'
@@ -34,7 +34,8 @@ export class OneShard {
   /** The reply to a command, encoded, one character a byte. */
   call(...argv: readonly (string | number)[]): string {
     const texts = argv.map(String)
-    const spec = lookup(texts[0]!)
+    const container = lookup(texts[0]!)
+    const spec = container?.subcommands === undefined ? container : lookup(texts[0]!, texts[1])
     expect(spec, texts[0]).toBeDefined()
     const lengths = Int32Array.from(texts, (text) => text.length)
     const offsets = new Int32Array(texts.length)
@@ -59,16 +60,24 @@ export class OneShard {
       .filter((part) => part !== '' && !/^[*$%~]-?\d+$/.test(part))
   }
 
-  /** Does something while every allocation fails after the first `allocations`. */
-  withMemoryFor(allocations: number, act: () => void): void {
+  /**
+   * Does something while there is memory for so many blocks and no more.
+   * @param isReused whether a block that is given back makes room for another one
+   */
+  withMemoryFor(blocks: number, isReused: boolean, act: () => void): void {
     const { arena } = this.keyspace
-    const allocate = arena.tryAllocate
-    let left = allocations
-    arena.tryAllocate = (bytes) => (left-- > 0 ? allocate.call(arena, bytes) : NO_REF)
+    const { tryAllocate, free } = arena
+    let left = blocks
+    arena.tryAllocate = (bytes) => (left-- > 0 ? tryAllocate.call(arena, bytes) : NO_REF)
+    arena.free = (ref) => {
+      if (isReused) left = Math.max(left, 0) + 1
+      free.call(arena, ref)
+    }
     try {
       act()
     } finally {
-      arena.tryAllocate = allocate
+      arena.tryAllocate = tryAllocate
+      arena.free = free
     }
   }
 }

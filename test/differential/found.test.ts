@@ -84,6 +84,29 @@ const found: readonly (readonly [name: string, steps: readonly Step[]])[] = [
     'WATCH leaves a key whose time is over',
     [...stepsOf('A> SET a 1'), letExpire('PEXPIRE a 1'), ...stepsOf('A> WATCH a', 'A> DBSIZE')],
   ],
+  [
+    'groups of a stream break no WATCH',
+    stepsOf(
+      'A> XADD a 1-1 f v',
+      'A> WATCH a',
+      'B> XGROUP CREATE a g 0',
+      'B> XREADGROUP GROUP g c STREAMS a >',
+      'B> XCLAIM a g d 0 1-1',
+      'B> XACK a g 1-1',
+      'B> XSETID a 5-5',
+      'B> XGROUP DESTROY a g',
+      'A> MULTI',
+      'A> EXEC',
+    ),
+  ],
+  [
+    'a HyperLogLog that becomes dense breaks no WATCH',
+    stepsOf('A> PFADD a b c', 'A> WATCH a', 'B> PFDEBUG TODENSE a', 'A> MULTI', 'A> EXEC'),
+  ],
+  [
+    'zero bytes in the name of a subcommand that a command looks at itself',
+    stepsOf('A> PFADD a b', 'A> PFDEBUG x\\0y_ a', 'A> XINFO x\\0y a', 'A> XGROUP CREATE\\0 a g $'),
+  ],
 ]
 
 describe.skipIf(!hasRedis7).each([1, 4])('found by random commands, at %i shards', (shards) => {

@@ -40,8 +40,8 @@ const INDEXES = wordsOf('0 0 1 2 3 5 10 100 -1 -1 -2 -3 -5 -100 9223372036854775
 const COUNTS = wordsOf('1 1 2 3 5 10 100 1000000 9223372036854775807')
 const BROKEN_COUNTS = wordsOf('0 -1 -2 -9223372036854775808 9223372036854775808 x 1.5')
 
-/** Numbers of entries end at 2^53 - 1 here. */
-export const ENTRIES_MAX = Number.MAX_SAFE_INTEGER
+/** Numbers of entries end at 2^53 - 1 here; after this one there is room for those that an episode adds. */
+export const ENTRIES_MAX = 9_007_199_254_000_000
 const ENTRIES = wordsOf(`0 1 2 5 100 1000000 ${ENTRIES_MAX} -1 x`)
 
 /** Redis answers with as many elements as it is asked for, so that less than nothing must not be much. */

@@ -10,7 +10,7 @@ import { Choice } from './choice.js'
 import { drawCommand, isKnownToRedis, tokensOf } from './command-arguments.js'
 import { BULK_BYTES_MAX, isHazardous, looksBetweenMembers, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
 import type { Argv, ClientIndex, Step } from './step.js'
-import { ONLY_SKIPLISTS, thresholds } from './thresholds.js'
+import { ONLY_SKIPLISTS, type Threshold, thresholds } from './thresholds.js'
 import { Vocabulary } from './vocabulary.js'
 
 /** Of the types of values. An episode has commands of some or of all of these. */
@@ -100,6 +100,8 @@ const GIVING_OTHER_SCORES = ['restore']
 
 /** The commands that scan a value. */
 const SCANNING = ['sscan', 'hscan', 'zscan']
+
+const changingThresholds = thresholds.filter(({ isFixed }) => isFixed !== true)
 
 const tokens = tokensOf(drawnSpecs)
 
@@ -234,7 +236,7 @@ class Workload {
     if (this.#profile.hasSmallLimit) settings.push(['proto-max-bulk-len', String(SMALL_BULK_BYTES_MAX)])
     if (this.#profile.usesLfu) settings.push(['maxmemory-policy', 'allkeys-lfu'])
     if (this.#profile.hasSmallThresholds) {
-      for (let i = 0; i < thresholds.length; i++) settings.push(this.#smallThreshold())
+      for (let i = 0; i < thresholds.length; i++) settings.push(this.#smallThreshold(thresholds))
     }
     if (this.#profile.sorts) settings.push([...ONLY_SKIPLISTS])
     for (const [name, value] of settings) {
@@ -269,16 +271,16 @@ class Workload {
     if (choice.oneIn(80)) return { do: 'cross-dumps', database, key: this.#words.key() }
     if (choice.oneIn(400)) return { do: 'add-by-clock', database, key: this.#words.key('stream') }
     if (hasSmallThresholds && !this.#isQueueing[client] && choice.oneIn(100)) {
-      return { do: 'send', client, argv: settingCommand(...this.#smallThreshold()), joined: false }
+      return { do: 'send', client, argv: settingCommand(...this.#smallThreshold(changingThresholds)), joined: false }
     }
     if (letsExpire && choice.oneIn(20)) return { do: 'let-expire', database, argv: this.#shortLife() }
     if (!letsExpire && choice.oneIn(80)) return { do: 'random-key', client }
     return undefined
   }
 
-  #smallThreshold(): [name: string, value: string] {
-    const changing = thresholds.filter(({ setting }) => !this.#profile.sorts || setting !== ONLY_SKIPLISTS[0])
-    const { setting, small } = this.#choice.of(changing)
+  #smallThreshold(among: readonly Threshold[]): [name: string, value: string] {
+    const possible = among.filter(({ setting }) => !this.#profile.sorts || setting !== ONLY_SKIPLISTS[0])
+    const { setting, small } = this.#choice.of(possible)
     return [setting, this.#choice.of(small)]
   }
 

@@ -319,6 +319,10 @@ export class ClientSink implements ReplySink {
     this.clients[slot]?.blocked()
   }
 
+  failed(): void {
+    // Statistics are not simulated.
+  }
+
   released(slot: number): void {
     this.clients[slot]?.released()
   }

@@ -67,3 +67,25 @@ test('a volatile policy finds nothing where no key has an expiry, and says so', 
   expect(keyspace.eviction.evict(1, clock.next)).toBe(0)
   expect(findText(db, 'k')).toBe(true)
 })
+
+test('what is evicted counts as no change, and without a policy nothing is', () => {
+  for (const policy of ['allkeys-lru', 'noeviction']) {
+    const { keyspace, db } = filled('allkeys-lru', 100)
+    keyspace.eviction.policy = policy
+    const { dirty } = keyspace.stats
+    const evicted = keyspace.eviction.evict(1000, clock.next)
+    expect(evicted > 0).toBe(policy !== 'noeviction')
+    expect(db.size).toBe(100 - evicted)
+    expect(keyspace.stats.dirty).toBe(dirty)
+  }
+})
+
+test('a random policy passes over keys that are protected', () => {
+  const { keyspace, db } = filled('allkeys-random', 400)
+  keyspace.eviction.tenacity = 100
+  keyspace.eviction.isProtected = ({ bytes, keyOffset, keyLength }) => bytes[keyOffset + keyLength - 1]! % 2 === 0
+  const before = keyspace.arena.usedBytes
+  keyspace.eviction.evict(3000, clock.next)
+  expect(keyspace.arena.usedBytes).toBeLessThanOrEqual(before - 3000)
+  expect(survivors(db, 400).filter((i) => i % 2 === 0).length).toBe(200)
+})

@@ -11,6 +11,11 @@ class LooseListpack extends Listpack {
     this.writeEmpty()
   }
 
+  /** How much memory waits for the next values to be put. */
+  get room(): number {
+    return this.pending.length
+  }
+
   protected splice(position: number, removed: number, inserted: number): void {
     const at = this.base + position
     const joined = Buffer.concat([
@@ -174,4 +179,28 @@ test('no malformed listpack passes the check, and none makes it read outside', (
     }),
     { numRuns: 2000 },
   )
+})
+
+test('a value that is longer than the listpack is not looked for, and a long one keeps no memory', () => {
+  const listpack = new LooseListpack()
+  put(listpack, 'short')
+  put(listpack, '12345678901234567890')
+  listpack.insertPut(listpack.end)
+  const long = Buffer.alloc(4 * 1024 * 1024, 0x78)
+  const { room } = listpack
+  expect(listpack.putSought(long, 0, long.length)).toBe(false)
+  expect(listpack.putEntries).toBe(0)
+  expect(listpack.room).toBe(room)
+  for (const text of ['12345678901234567890', 'short']) {
+    const bytes = Buffer.from(text)
+    expect(listpack.putSought(bytes, 0, bytes.length)).toBe(true)
+    expect(listpack.find(LISTPACK_FIRST, 1)).toBeGreaterThan(0)
+  }
+  listpack.clearPut()
+  listpack.put(long, 0, long.length)
+  listpack.insertPut(listpack.end)
+  expect(listpack.putSought(long, 0, long.length)).toBe(true)
+  expect(listpack.find(LISTPACK_FIRST, 1)).toBeGreaterThan(0)
+  listpack.clearPut()
+  expect(listpack.room).toBeLessThan(1024)
 })

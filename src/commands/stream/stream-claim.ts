@@ -105,25 +105,29 @@ function xclaim(call: ShardCall): void {
   let hasConsumer = false
   const mark = reply.openArray()
   let claimed = 0
-  for (let i = 5; i < options.idsEnd; i++) {
-    readId(call, i, id)
-    const isPending = pending.find(id)
-    if (!entries.find(id)) {
-      if (isPending) {
-        groups.acknowledge()
-        isModified = true
+  try {
+    for (let i = 5; i < options.idsEnd; i++) {
+      readId(call, i, id)
+      const isPending = pending.find(id)
+      if (!entries.find(id)) {
+        if (isPending) {
+          groups.acknowledge()
+          isModified = true
+        }
+        continue
       }
-      continue
+      if (!isPending && !options.isForced) continue
+      if (isPending && isTooRecent(call, options.idleMsMin)) continue
+      if (!hasConsumer) useConsumer(call, 3)
+      hasConsumer = true
+      claim(call, options.deliveredAtMs, options.deliveries, options.onlyIds)
+      claimed++
     }
-    if (!isPending && !options.isForced) continue
-    if (isPending && isTooRecent(call, options.idleMsMin)) continue
-    if (!hasConsumer) useConsumer(call, 3)
-    hasConsumer = true
-    claim(call, options.deliveredAtMs, options.deliveries, options.onlyIds)
-    claimed++
+  } finally {
+    // Where memory runs out on the way, what has been claimed stays so.
+    if (isModified || hasConsumer) call.db.modifiedAside()
   }
   reply.closeArray(mark, claimed)
-  if (isModified || claimed > 0) call.db.modifiedAside()
 }
 
 /** Whether the pending entry in hand was delivered less than so many ms ago. */
@@ -181,22 +185,28 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
   const mark = reply.openArray()
   let claimed = 0
   let deleted = 0
+  let hasConsumer = false
   let more = pending.seekCeiling(id)
-  for (let looks = countMax * LOOKS_PER_ENTRY; more && looks > 0 && claimed + deleted < countMax; looks--) {
-    pending.readId(id)
-    if (!entries.find(id)) {
-      groups.acknowledge()
-      deletedIds.push(id.msHigh, id.msLow, id.seqHigh, id.seqLow)
-      deleted++
-      more = pending.seekCeiling(id)
-      continue
+  try {
+    for (let looks = countMax * LOOKS_PER_ENTRY; more && looks > 0 && claimed + deleted < countMax; looks--) {
+      pending.readId(id)
+      if (!entries.find(id)) {
+        groups.acknowledge()
+        deletedIds.push(id.msHigh, id.msLow, id.seqHigh, id.seqLow)
+        deleted++
+        more = pending.seekCeiling(id)
+        continue
+      }
+      if (!isTooRecent(call, idleMsMin)) {
+        if (!hasConsumer) useConsumer(call, 3)
+        hasConsumer = true
+        claim(call, nowMs, -1, onlyIds)
+        claimed++
+      }
+      more = pending.next()
     }
-    if (!isTooRecent(call, idleMsMin)) {
-      if (claimed === 0) useConsumer(call, 3)
-      claim(call, nowMs, -1, onlyIds)
-      claimed++
-    }
-    more = pending.next()
+  } finally {
+    if (hasConsumer || deleted > 0) call.db.modifiedAside()
   }
   reply.closeArray(mark, claimed)
   // The place to go on from stands first in the reply, and is known last.
@@ -217,7 +227,6 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
     )
   }
   deletedIds.length = 0
-  if (claimed + deleted > 0) call.db.modifiedAside()
 }
 
 const minIdleTimeArgument = { name: 'min-idle-time', type: 'string' } as const

@@ -187,10 +187,14 @@ function replyStream(call: ShardCall, i: number, isHistory: boolean, count: numb
     replyRange(call, after, end, count, false)
     return
   }
-  useConsumer(call, options.groupAt + 1)
-  if (isHistory) replyHistory(call, count)
-  else deliver(call, count)
-  call.db.modifiedAside()
+  try {
+    useConsumer(call, options.groupAt + 1)
+    if (isHistory) replyHistory(call, count)
+    else deliver(call, count)
+  } finally {
+    // Where memory runs out on the way, what has been delivered stays pending.
+    call.db.modifiedAside()
+  }
 }
 
 /** Replies with new entries of the stream in hand, which become pending for the consumer in hand. */

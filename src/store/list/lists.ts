@@ -121,26 +121,38 @@ export class Lists implements ValueKind {
     this.editor.push(atHead, buffer, offset, length)
   }
 
-  /** Removes up to so many elements from one end. One modification. */
+  /**
+   * Removes up to so many elements from one end. One modification.
+   * @throws ArenaFullError with some of them removed, where a compressed node must be opened
+   */
   pop(db: Database, fromHead: boolean, count: number): void {
     if (count >= this.length(db)) {
       db.remove()
       return
     }
-    this.removeFromEnd(db, fromHead, count)
-    db.modified()
+    try {
+      this.removeFromEnd(db, fromHead, count)
+    } finally {
+      db.modified()
+    }
   }
 
-  /** Removes everything but `count` elements from the index on, which must exist; 0 for nothing left. One modification. */
+  /**
+   * Removes everything but `count` elements from the index on, which must exist; 0 for nothing left. One modification.
+   * @throws ArenaFullError as `pop`
+   */
   trim(db: Database, index: number, count: number): void {
     if (count === 0) {
       db.remove()
       return
     }
     const behind = this.length(db) - index - count
-    if (index > 0) this.removeFromEnd(db, true, index)
-    if (behind > 0) this.removeFromEnd(db, false, behind)
-    db.modified()
+    try {
+      if (index > 0) this.removeFromEnd(db, true, index)
+      if (behind > 0) this.removeFromEnd(db, false, behind)
+    } finally {
+      db.modified()
+    }
   }
 
   /**
@@ -195,6 +207,7 @@ export class Lists implements ValueKind {
   /**
    * Removes elements equal to a value, at most so many, from one end on. One modification if there were any.
    * @returns how many were removed
+   * @throws ArenaFullError as `pop`
    */
   removeEqual(
     db: Database,
@@ -218,7 +231,12 @@ export class Lists implements ValueKind {
       }
     } else {
       chain.open(db)
-      removed = this.editor.removeSought(cursor, countMax, fromHead)
+      try {
+        removed = this.editor.removeSought(cursor, countMax, fromHead)
+      } catch (error) {
+        db.modified()
+        throw error
+      }
       if (removed === 0) return 0
       if (chain.elements === 0) {
         db.remove()

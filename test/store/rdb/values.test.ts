@@ -154,6 +154,13 @@ describe('values in RDB', () => {
     }
   })
 
+  it('are streams with a deleted entry whose ID is greater than that of a live one behind it, as XSETID allows', () => {
+    const node = listpackOf(2, 1, 1, 'f', 0, 2, 0, 0, 'v', 4, 3, 4, 0, 'v', 4, 2, 2, 0, 'w', 4)
+    const db = makeKeyspace().database(0)
+    expect(load(db, sealed(body(15, writeStream(1, node))))).toBe(true)
+    expect(load(makeKeyspace().database(0), dumped(db))).toBe(true)
+  })
+
   it('are refused when an element is missing, is there twice or cannot be', () => {
     const wrong: readonly (readonly [string, Uint8Array])[] = [
       ['no elements', body(1, (writer) => writer.length(0))],
