@@ -378,6 +378,8 @@ export class Server implements ServerServices {
   }
 
   shardStatistics(done: (shards: readonly ShardStatistics[]) => void): void {
+    // What clients hold may have grown since it was counted last: what is reported is what is so now.
+    if (this.#memory.limitBytes > 0) this.#memory.check()
     this.askShards(shardStatistics, [NO_BYTES], 0, (replies) => {
       done(
         replies.map(

@@ -8,11 +8,10 @@
  * absent to every call but `forEach`. A call that fails for lack of memory (`ArenaFullError`) has changed no key.
  */
 import { assert } from '../base/assert.js'
-import { decayedCounter, idleSecondsOf, lfuClockOf, lruClockBefore, touchedLfuClock } from './access-clock.js'
 import { type ArenaRef, NO_REF } from './arena-ref.js'
+import { ClockedRecords } from './clocked-records.js'
 import type { Keyspace } from './keyspace.js'
 import { copyValue, EXPIRY_FLAG, headerWord } from './record.js'
-import { RecordStore } from './record-store.js'
 import { slotsOf, type TableSlots } from './table-slots.js'
 import { type ValueKind, WHOLE } from './value-kind.js'
 import { Encoding, isFlat, KEEP_TTL, mayBeWaitedFor, NO_EXPIRY, ValueType } from './value-type.js'
@@ -25,10 +24,9 @@ const LAZY_ELEMENTS_MIN = 65
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
 const RANDOM_KEY_TRIES_MAX = 100
 
-export class Database extends RecordStore {
+export class Database extends ClockedRecords {
   /** Changed by `Keyspace.swapDatabases` only. */
   index: number
-  readonly keyspace: Keyspace
   /** A running average over the keys that active expiry sampled. */
   averageTtlMs = 0
   /** What the last `sampleExpires` saw. */
@@ -38,9 +36,8 @@ export class Database extends RecordStore {
   private expiresCursor = 0
 
   constructor(index: number, keyspace: Keyspace) {
-    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1, keyspace.requestView)
+    super(keyspace)
     this.index = index
-    this.keyspace = keyspace
   }
 
   get size(): number {
@@ -86,26 +83,6 @@ export class Database extends RecordStore {
     if (ref === NO_REF) return false
     this.load(ref)
     return !this.isExpired()
-  }
-
-  /** Seconds since the key was used, of its LRU clock. */
-  idleSeconds(): number {
-    return idleSecondsOf(this.accessClock, this.keyspace.lruClock)
-  }
-
-  /** The logarithmic counter of the key's LFU clock as it has decayed until now, from 0 to 255. */
-  accessFrequency(): number {
-    return decayedCounter(this.accessClock, this.keyspace.lfuMinutes, this.keyspace.lfuDecayMinutes)
-  }
-
-  /** Sets the LRU clock of the key in hand, as if it had been used last so many seconds ago. */
-  setIdleSeconds(seconds: number): void {
-    this.setAccessClock(lruClockBefore(this.keyspace.lruClock, seconds))
-  }
-
-  /** Sets the counter of the LFU clock of the key in hand, from 0 to 255. */
-  setAccessFrequency(counter: number): void {
-    this.setAccessClock(lfuClockOf(this.keyspace.lfuMinutes, counter))
   }
 
   /**
@@ -435,17 +412,6 @@ export class Database extends RecordStore {
   private isExpired(): boolean {
     const expireAtMs = this.expireAtMs()
     return expireAtMs !== NO_EXPIRY && this.keyspace.nowMs > expireAtMs
-  }
-
-  private touch(): void {
-    this.setAccessClock(this.touchedClock())
-  }
-
-  private touchedClock(): number {
-    const { keyspace } = this
-    if (!keyspace.lfu) return keyspace.lruClock
-    const { lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng } = keyspace
-    return touchedLfuClock(this.accessClock, lfuMinutes, lfuDecayMinutes, lfuLogFactor, prng)
   }
 
   /** Turns the record in hand into a string with this value. */

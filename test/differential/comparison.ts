@@ -64,6 +64,7 @@ export class Comparison {
     else this.#tally.countReply(name, redis)
     const queue = this.#queues[client]
     if (name === 'multi' && answer === '+OK\r\n') this.#queues[client] = []
+    if (this.hasDiverged) return true
     if (name === 'exec') return this.#execReplies(queue, ours, redis)
     return this.areEqualOrAllowed(argv, ours, redis)
   }
@@ -79,9 +80,14 @@ export class Comparison {
     })
   }
 
+  /** Counts a command whose replies a step has compared by itself. */
+  count(argv: Argv, redis: Buffer): void {
+    this.#tally.countReply(nameOf(argv), redis)
+  }
+
   /** Counts the allowance, but not the command. */
   areEqualOrAllowed(argv: Argv, ours: Buffer, redis: Buffer): boolean {
-    if (ours.equals(redis)) return true
+    if (this.hasDiverged || ours.equals(redis)) return true
     const name = nameOf(argv)
     const allowance = allowances.find((one) => one.commands.includes(name) && one.allows(ours, redis, argv))
     if (allowance === undefined) return false

@@ -94,7 +94,7 @@ class Episode {
       case 'random-key':
         return this.#randomKey(step.client)
       case 'random-members':
-        return this.#found(shownStep(step), await checkRandomMembers(this.#pair, step))
+        return this.#found(shownStep(step), await checkRandomMembers(this.#pair, this.#comparison, step))
       case 'cross-dumps':
         return this.#found(shownStep(step), await crossDumps(this.#pair, this.#comparison, step.database, step.key))
       case 'add-by-clock':

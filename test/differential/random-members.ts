@@ -5,7 +5,7 @@
  * Only used by tests.
  */
 import { isSameShape } from './collection-allowances.js'
-import { nameOf } from './comparison.js'
+import { type Comparison, nameOf } from './comparison.js'
 import { bulkOf, elementsOf, integerOf, isErrorReply } from './reply-bytes.js'
 import { CONTROL, type Replies, type ServerPair } from './server-pair.js'
 import { type Argv, shownBytes } from './step.js'
@@ -56,13 +56,18 @@ function isFrom(contents: Buffer, reply: Buffer, argv: Argv): boolean {
   return chosen.every((one) => pool.has(one)) && (mayRepeat || new Set(chosen).size === chosen.length)
 }
 
-export async function checkRandomMembers(pair: ServerPair, step: RandomMembersStep): Promise<Finding | undefined> {
+export async function checkRandomMembers(
+  pair: ServerPair,
+  comparison: Comparison,
+  step: RandomMembersStep,
+): Promise<Finding | undefined> {
   const { argv } = step
   const key = argv[1] as Buffer
   const setUp = [words('HELLO', String(step.protocol)), words('SELECT', String(step.database))]
   const replies = await pair.exchange(CONTROL, [...setUp, contentsCommand(nameOf(argv), key), argv])
   const [, , ourContents, ours] = replies.ours as [Buffer, Buffer, Buffer, Buffer]
   const [, , redisContents, redis] = replies.redis as [Buffer, Buffer, Buffer, Buffer]
+  comparison.count(argv, redis)
   const found = (what: string): Finding => ({ what, ours, redis })
   if (isErrorReply(redis) || leavesOf(redis).length === 0) return ours.equals(redis) ? undefined : found('the replies')
   if (!isSameShape(ours, redis)) return found('the kind of reply')

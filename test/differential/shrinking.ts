@@ -18,6 +18,11 @@ export interface Shrunk {
   readonly isReproducible: boolean
 }
 
+/** Without its settings an episode may show what it was kept from showing. */
+function isSetting(step: Step): boolean {
+  return step.do === 'send' && step.argv[0]?.toString('latin1').toLowerCase() === 'config'
+}
+
 /** @param difference what `steps` have shown */
 export async function shrink(pair: ServerPair, steps: readonly Step[], difference: Difference): Promise<Shrunk> {
   const untilMs = Date.now() + SHRINKING_MS_MAX
@@ -37,12 +42,16 @@ export async function shrink(pair: ServerPair, steps: readonly Step[], differenc
   }
   for (let length = shortest.length >> 1; length >= 1 && Date.now() < untilMs; length >>= 1) {
     for (let at = 0; at < shortest.length && Date.now() < untilMs; ) {
-      if (!(await accept([...shortest.slice(0, at), ...shortest.slice(at + length)]))) at += length
+      const kept = shortest.slice(at, at + length).filter(isSetting)
+      const isShorter = kept.length < Math.min(length, shortest.length - at)
+      const candidate = [...shortest.slice(0, at), ...kept, ...shortest.slice(at + length)]
+      if (isShorter && (await accept(candidate))) at += kept.length
+      else at += length
     }
   }
   for (let at = 0; at < shortest.length && Date.now() < untilMs; at++) {
     const step = shortest[at] as Step
-    if (step.do !== 'send') continue
+    if (step.do !== 'send' || isSetting(step)) continue
     if (step.joined) await accept(shortest.with(at, { ...step, joined: false }))
     for (let i = step.argv.length - 1; i > 0 && at < shortest.length && Date.now() < untilMs; i--) {
       const current = shortest[at] as Step
