@@ -5,11 +5,11 @@
  * their own keys only, and the router coordinates the two that depend on what the other shards hold.
  */
 import { encodeError, wrongArity } from '../resp/errors.js'
+import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, keysArgument, keyValueArgument, valueArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { allKeys, type CommandSpec } from './spec.js'
-import { encodingOfValue } from '../store/string-encoding.js'
 import { MSETEX_OPTIONS, options, StringOption, timeArguments } from './string-options.js'
 
 const INVALID_NUMKEYS = encodeError('ERR invalid numkeys value')

@@ -20,11 +20,11 @@ import {
 import { LONG_DOUBLE_TEXT_BYTES_MAX } from '../base/long-double.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
+import { encodingOfText } from '../store/string-encoding.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
-import { encodingOfText } from '../store/string-encoding.js'
 
 /** -2^63 cannot be negated; Redis has an error of its own for it. */
 const DECREMENT_OVERFLOW = encodeError('ERR decrement would overflow')

@@ -6,11 +6,11 @@
  */
 import { copyBytes } from '../base/bytes.js'
 import { errors } from '../resp/errors.js'
+import { encodingOfValue } from '../store/string-encoding.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
-import { encodingOfValue } from '../store/string-encoding.js'
 
 function append(call: ShardCall): void {
   const { db, reply, bytes } = call

@@ -7,12 +7,12 @@
  * Behaviour: https://redis.io/docs/latest/commands/set/ and the pages of the others; order of checks as in Redis.
  */
 import { errors } from '../resp/errors.js'
+import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
 import { digestMatches, isDigest, notADigest, valueEquals } from './string-digest.js'
-import { encodingOfValue } from '../store/string-encoding.js'
 import { expiryAt, GETEX_OPTIONS, options, SET_OPTIONS, StringOption, timeArguments } from './string-options.js'
 
 function set(call: ShardCall): void {

@@ -17,7 +17,7 @@ describe('flows between keys', () => {
           if (isAdded) flows.add(from, to)
           else flows.remove(from, to)
         }
-        const reached = new Set(starts)
+        const reached = new Set<string>(starts)
         for (let size = -1; size !== reached.size; ) {
           size = reached.size
           for (const [from, to] of edges) if (reached.has(from)) reached.add(to)

@@ -25,6 +25,7 @@ export class OneShard {
         if (count > 0) this.isAnswered = true
       },
       blocked: () => {},
+      failed: () => {},
       released: () => {},
     }
     this.server = new SimulatedServer(1, 2, sink, SEED)

@@ -281,7 +281,7 @@ describe('protected mode', () => {
     const policy = {
       requiresPassword,
       protoMaxBulkLen: 0,
-      isOutOfMemory: false,
+      isOutOfMemory: () => false,
       pausedUntilMs: 0,
       pauseMode: 'all' as const,
       isShuttingDown: false,

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { Feeds } from '../../src/router/feeds.js'
+import type { RequestKey } from '../../src/router/request-keys.js'
 
 /** A key is on the shard that its first character names. */
-function key(name: string, database = 0): { key: Uint8Array; database: number } {
-  return { key: Buffer.from(name, 'latin1'), database }
+function key(name: string, database = 0): RequestKey {
+  return { key: Buffer.from(name, 'latin1'), database, isWritten: true }
 }
 
 function feeds(): Feeds {

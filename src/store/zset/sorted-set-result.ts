@@ -6,6 +6,7 @@
  *
  * Invariant: nobody sees a result, and it holds nothing of the arena after `release`.
  */
+import { ArenaFullError } from '../arena.js'
 import type { ArenaRef } from '../arena-ref.js'
 import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
@@ -15,6 +16,11 @@ import { SCORE_BYTES, SORTED_SET_ROOT_WORDS, type SortedSet } from './sorted-set
 
 /** A step of collecting or building looks at about so many elements. */
 const STEP_ELEMENTS = 256
+
+/** Giving back so many elements takes a few tenths of a millisecond. */
+const RELEASED_AT_ONCE_MAX = 4096
+/** The result's name in the nursery, which it has within one call only. */
+const NAME = Uint8Array.of(0)
 
 export class SortedSetResult {
   private readonly set: SortedSet
@@ -111,16 +117,36 @@ export class SortedSetResult {
     const value = isPacked ? this.packed() : this.rootBytes()
     const encoding = isPacked ? Encoding.listpack : Encoding.skiplist
     db.setCollection(key, keyOffset, keyLength, ValueType.zset, encoding, value, NO_EXPIRY)
-    if (isPacked) return
-    // The elements and nodes belong to the key now.
-    this.root.fill(0)
-    this.set.openRoot(this.root, 0)
+    if (!isPacked) this.forgetRoot()
   }
 
-  /** Gives back what the result holds, and the result itself. */
+  /** Gives back what the result holds, and the result itself. Of a large one that may take its time. */
   release(): void {
+    if (this.count > RELEASED_AT_ONCE_MAX) this.removeAsKey()
     this.set.release()
     this.keyspace.sortedSets.giveBack(this.set)
+  }
+
+  /** Makes the result a key that nobody sees and removes it, so that it goes in portions like any large value. */
+  private removeAsKey(): void {
+    const { nursery, stats } = this.keyspace
+    const { dirty } = stats
+    try {
+      nursery.setCollection(NAME, 0, NAME.length, ValueType.zset, Encoding.skiplist, this.rootBytes(), NO_EXPIRY)
+    } catch (error) {
+      // Without memory for that, it goes in one piece.
+      if (error instanceof ArenaFullError) return
+      throw error
+    }
+    nursery.remove()
+    stats.dirty = dirty
+    this.forgetRoot()
+  }
+
+  /** What the root named belongs to somebody else now. */
+  private forgetRoot(): void {
+    this.root.fill(0)
+    this.set.openRoot(this.root, 0)
   }
 
   private rootBytes(): Uint8Array {

@@ -199,7 +199,7 @@ class Run {
         hashes.removeFound()
         fields?.delete(at.field)
       } else {
-        known.timeMs = at.do === 'persist' ? NO_EXPIRY : keyspace.nowMs + at.inMs
+        known.timeMs = at.do === 'expire' ? keyspace.nowMs + at.inMs : NO_EXPIRY
         hashes.setFoundExpiry(known.timeMs)
       }
       hashes.settle(false)

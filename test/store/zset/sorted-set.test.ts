@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ByteSink, ByteSource } from '../../../src/base/byte-sink.js'
+import { NO_REF } from '../../../src/store/arena-ref.js'
 import type { Database } from '../../../src/store/database.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../../../src/store/value-type.js'
 import { LEAF_CAPACITY } from '../../../src/store/zset/score-node.js'
@@ -291,4 +292,37 @@ describe('results', () => {
     db.remove()
     expect(keyspace.arena.usedBytes).toBe(before)
   })
+})
+
+it('a large result that is not stored goes in portions, and without memory for that at once', () => {
+  for (const isFull of [false, true]) {
+    const keyspace = makeKeyspace()
+    keyspace.database(0)
+    const made = (count: number): SortedSetResult => {
+      const result = new SortedSetResult(keyspace)
+      for (let i = 0; i < count; i++) {
+        const name = Buffer.from(`member:${i}`)
+        result.scoreOf(name, 0, name.length)
+        result.add(name, 0, name.length, i)
+      }
+      return result
+    }
+    const { arena, condemned } = keyspace
+    // The nursery's own table stays.
+    made(5000).release()
+    while (condemned.step(1, () => 0));
+    const before = arena.usedBytes
+    const result = made(5000)
+    const filled = arena.usedBytes
+    const { tryAllocate } = arena
+    if (isFull) arena.tryAllocate = () => NO_REF
+    result.release()
+    arena.tryAllocate = tryAllocate
+    expect(condemned.count).toBe(isFull ? 0 : 1)
+    if (!isFull) expect(arena.usedBytes).toBeGreaterThanOrEqual(filled)
+    while (condemned.step(1, () => 0));
+    expect(arena.usedBytes).toBe(before)
+    expect(keyspace.nursery.size).toBe(0)
+    expect(keyspace.stats.dirty).toBe(0)
+  }
 })
