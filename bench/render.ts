@@ -33,7 +33,14 @@ function main(): void {
 
 /** The whole block as Markdown. */
 export function render(results: readonly Recorded[]): string {
-  const sections = [throughput(results), memory(results), tail(results), stall(results)].filter((text) => text !== '')
+  const sections = [
+    throughput(results),
+    memory(results),
+    collectionMemory(results),
+    tail(results),
+    neighbour(results),
+    stall(results),
+  ].filter((text) => text !== '')
   return sections.length === 0 ? '_Nothing has been measured yet._' : sections.join('\n\n')
 }
 
@@ -90,6 +97,45 @@ function memory(results: readonly Recorded[]): string {
     `Resident bytes for each key of 16 bytes with a 32-byte value; growth of V8's heap at 2.5 times as many keys. ${where(rows)}`,
     '',
     markdownTable(['keys', 'shards', 'Shardkeep', 'compared with', 'V8 heap growth'], lines),
+  ].join('\n')
+}
+
+function collectionMemory(results: readonly Recorded[]): string {
+  const rows = newest(results, 'collection-memory', (one) => [one.shards, one.peer?.name, one.command].join())
+  if (rows.length === 0) return ''
+  const lines = rows.map((row): Cell[] => [
+    row.command ?? '',
+    shards(row),
+    row.own.bytesPerKey?.toFixed(1) ?? '',
+    `${row.peer?.bytesPerKey?.toFixed(1)} (${nameOf(row.peer)})`,
+    row.own.heapGrowthBytes == null ? '' : `${(row.own.heapGrowthBytes / 2 ** 20).toFixed(1)} MiB`,
+  ])
+  return [
+    `Resident bytes for each element of collections (for each field of the hashes), and the growth of V8's heap. ${where(rows)}`,
+    '',
+    markdownTable(['collection', 'shards', 'Shardkeep', 'compared with', 'V8 heap growth'], lines),
+  ].join('\n')
+}
+
+function neighbour(results: readonly Recorded[]): string {
+  const rows = newest(results, 'neighbour', (one) => [one.shards, one.peer?.name, one.keys].join())
+  if (rows.length === 0) return ''
+  const lines = rows.flatMap((row) =>
+    sides(row).map((side): Cell[] => [
+      nameOf(side),
+      shards(row),
+      side.opsPerSecond ?? '',
+      ms(side.p50Ms),
+      ms(side.p99Ms),
+      ms(side.p999Ms),
+      ms(side.maxMs),
+    ]),
+  )
+  return [
+    `GETs of ${rows[0]?.clients} clients while one more client unites two sorted sets of ${rows[0]?.keys} members again and ` +
+      `again, in milliseconds. ${where(rows)}`,
+    '',
+    markdownTable(['server', 'shards', 'GET/s', 'p50', 'p99', 'p99.9', 'max'], lines),
   ].join('\n')
 }
 
