@@ -373,7 +373,7 @@ export class Server implements ServerServices {
   ): void {
     this.#router.nextGsn()
     const shard = this.#router.shardOf(key, 0, key.length)
-    this.#router.ask(shard, { spec: command, argv, database, flags: 0 }, done)
+    this.#router.ask(shard, { spec: command, argv, database, flags: 0 }, done, this.#router.actingOwner)
     this.#clients.touch()
   }
 

@@ -91,6 +91,7 @@ export const debugReload: CommandSpec = {
   summary: '',
   complexity: '',
   internal: true,
+  looksAtKeyspace: true,
   route: { on: 'key' },
   shard: reloadShard,
 }

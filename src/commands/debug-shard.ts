@@ -12,7 +12,7 @@ import { writeValue } from '../store/rdb/value-forms.js'
 import { ValueType } from '../store/value-type.js'
 import { hexadecimal, keyspaceDigest, mixValue } from './digest.js'
 import type { ShardCall } from './shard-call.js'
-import type { CommandSpec, ShardHandler } from './spec.js'
+import { type CommandSpec, oneKey, type ShardHandler } from './spec.js'
 import { tableReport } from './table-report.js'
 import { encodingName, referenceCount } from './value-description.js'
 
@@ -104,7 +104,11 @@ function valueTableStatistics(call: ShardCall): void {
   else call.reply.error(errors.noSuchKey)
 }
 
-function internal(name: string, arity: number, shard: ShardHandler): CommandSpec {
+/** What a subcommand looks at, so that it waits for whoever has that locked. */
+const ofKey = { keySpecs: oneKey('RO') } as const
+const ofKeyspace = { looksAtKeyspace: true } as const
+
+function internal(name: string, arity: number, shard: ShardHandler, looks: Partial<CommandSpec> = {}): CommandSpec {
   return {
     name: `shard.debug-${name}`,
     arity,
@@ -114,17 +118,18 @@ function internal(name: string, arity: number, shard: ShardHandler): CommandSpec
     summary: '',
     complexity: '',
     internal: true,
+    ...looks,
     route: { on: 'key' },
     shard,
   }
 }
 
-export const debugObject = internal('object', 2, object)
-export const debugDigest = internal('digest', 1, digest)
-export const debugDigestValue = internal('digest-value', 2, digestValue)
+export const debugObject = internal('object', 2, object, ofKey)
+export const debugDigest = internal('digest', 1, digest, ofKeyspace)
+export const debugDigestValue = internal('digest-value', 2, digestValue, ofKey)
 export const debugSetActiveExpire = internal('set-active-expire', 2, setActiveExpire)
 export const debugTableStatistics = internal('htstats', 1, tableStatistics)
-export const debugValueTableStatistics = internal('htstats-key', 2, valueTableStatistics)
+export const debugValueTableStatistics = internal('htstats-key', 2, valueTableStatistics, ofKey)
 
 export const debugShardCommands: readonly CommandSpec[] = [
   debugObject,

@@ -327,6 +327,7 @@ export const debugCommands: readonly CommandSpec[] = [
     summary: 'Container of the commands for debugging and testing the server.',
     complexity: 'Depends on subcommand.',
     docFlags: ['syscmd'],
+    looksAtKeyspace: true,
     route: { on: 'main' },
     main: debug,
   },

@@ -5,9 +5,6 @@ import { RecordExport, RecordImport } from '../store/record-image.js'
 import type { ShardCall } from './shard-call.js'
 import { allKeys, type CommandSpec, type KeySpec, oneKey, type ShardHandler } from './spec.js'
 
-/** Elements of a large value that are copied between two looks at the clock: about 50 µs. */
-const PORTION_ELEMENTS = 256
-
 /** `shard.watch key connection` */
 function watch(call: ShardCall): void {
   call.self.watches.watch(call.integer(2), call.dbIndex, call.copy(1))
@@ -21,8 +18,9 @@ function unwatch(call: ShardCall): void {
 }
 
 /**
- * `shard.begin connection`: the start of a transaction. Replies 1 when a watch of the connection is broken, and from then
- * on conditional commands are passed over until the next transaction begins.
+ * `shard.begin connection [key ...]`: the start of a transaction. Replies 1 when a watch of the connection is broken, and
+ * from then on conditional commands are passed over until the next transaction begins. The keys are those of the
+ * transaction, so that none of its commands waits for a lock when this has not.
  */
 function begin(call: ShardCall): void {
   const connection = call.integer(1)
@@ -74,7 +72,7 @@ function exportKey(call: ShardCall): void {
 
 function* exportSteps(call: ShardCall): Generator<undefined> {
   const image = new RecordExport()
-  while (call.findForWrite(1) && !image.step(call.db, PORTION_ELEMENTS)) yield
+  while (call.findForWrite(1) && !image.step(call.db, call.portions.stepElements)) yield
   call.reply.bulkBytes(image.bytes)
 }
 
@@ -86,7 +84,7 @@ function importKey(call: ShardCall): void {
 function* importSteps(call: ShardCall): Generator<undefined> {
   const key = call.copy(1)
   const record = new RecordImport()
-  while (!record.step(call.db, key, imageArgument(call), PORTION_ELEMENTS)) yield
+  while (!record.step(call.db, key, imageArgument(call), call.portions.stepElements)) yield
   call.reply.ok()
 }
 
@@ -130,7 +128,7 @@ function internal(name: string, arity: number, keySpecs: readonly KeySpec[], sha
 // for a lock. That a client's key of the same name waits with it now and then does no harm.
 export const shardWatch = internal('watch', 3, allKeys(1, 'RO'), watch)
 export const shardUnwatch = internal('unwatch', 2, oneKey('RO'), unwatch)
-export const shardBegin = internal('begin', 2, oneKey('RO'), begin)
+export const shardBegin = internal('begin', -2, allKeys(1, 'RO'), begin)
 export const shardStatistics = internal('statistics', 1, [], statistics)
 export const shardResetStatistics = internal('reset-statistics', 1, [], resetStatistics)
 export const shardSetting = internal('setting', 3, [], setting)

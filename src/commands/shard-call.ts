@@ -24,6 +24,14 @@ export interface ShardSettings {
   rdbCompression: boolean
 }
 
+/** How much of long work is done at a time. */
+export interface Portions {
+  /** Work on up to so many elements is done in one go: a millisecond or two. */
+  readonly straightElementsMax: number
+  /** A step of longer work looks at about so many: some 50 µs. */
+  readonly stepElements: number
+}
+
 /** WATCH on this shard; connections are named by their slot on the main thread. */
 export interface WatchRegistry {
   watch(connection: number, database: number, key: Uint8Array): void
@@ -55,6 +63,8 @@ export class ShardCall {
   argc = 0
   offsets = new Int32Array(64)
   lengths = new Int32Array(64)
+
+  portions: Portions = { straightElementsMax: 2000, stepElements: 256 }
 
   db!: Database
   dbIndex = 0

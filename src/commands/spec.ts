@@ -224,4 +224,9 @@ export interface CommandSpec {
   readonly subcommands?: readonly CommandSpec[]
   /** Sent by the router to shards; clients cannot call it and COMMAND does not show it. */
   readonly internal?: boolean
+  /**
+   * An internal command that waits for every lock of its shard, or one of the main thread that asks shards about keys: it
+   * looks at keys that its key specifications do not name. Commands of clients without keys that run on shards do so anyway.
+   */
+  readonly looksAtKeyspace?: true
 }

@@ -37,7 +37,7 @@ import { setCommands } from './set/set.js'
 import { slowlogCommands } from './slowlog.js'
 import { sortCommands } from './sort/sort-commands.js'
 import { sortLendingCommands } from './sort/sort-lending.js'
-import type { CommandSpec, KeySpec } from './spec.js'
+import type { CommandSpec, KeySpec, Reach } from './spec.js'
 import { streamCommands } from './stream/stream.js'
 import { shardCheckGroupRead } from './stream/stream-read.js'
 import { stringCommands } from './string.js'
@@ -316,4 +316,16 @@ function keywordPosition(
 
 function latin1(bytes: Uint8Array, offset: number, length: number): string {
   return Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, length).toString('latin1')
+}
+
+/** How far a call reaches beyond the keys that its arguments name. */
+export function reachOf(
+  { route }: CommandSpec,
+  bytes: Uint8Array,
+  offsets: Int32Array,
+  lengths: Int32Array,
+  argc: number,
+): Reach {
+  if (route?.on !== 'hops' || route.reach === undefined) return 'keys'
+  return route.reach(bytes, offsets, lengths, argc)
 }

@@ -19,13 +19,12 @@ export class LockOwners {
   readonly #send: SendControl
   readonly #shardOf: (key: Uint8Array) => number
   #last = 0
-  /** How many lock owners each shard has been told of that have not been told to unlock. */
-  readonly #countOfShard: Int32Array
+  readonly #shardCount: number
 
   constructor(shardCount: number, shardOf: (key: Uint8Array) => number, send: SendControl) {
     this.#send = send
     this.#shardOf = shardOf
-    this.#countOfShard = new Int32Array(shardCount)
+    this.#shardCount = shardCount
   }
 
   /** See `Router.lock`. */
@@ -33,7 +32,7 @@ export class LockOwners {
     this.#last = (this.#last % LOCK_OWNERS_MAX) + 1
     const owner = this.#last
     if (keys === 'all') {
-      const shards = [...this.#countOfShard.keys()]
+      const shards = Array.from({ length: this.#shardCount }, (_, shard) => shard)
       for (const shard of shards) this.#lockOn(shard, owner, RequestFlag.lockAll, [NO_BYTES])
       return { owner, shards }
     }
@@ -52,19 +51,10 @@ export class LockOwners {
   }
 
   #lockOn(shard: number, owner: number, flags: number, argv: readonly Uint8Array[]): void {
-    this.#countOfShard[shard]!++
     this.#send(shard, FrameKind.lock, flags, owner, argv)
   }
 
-  /** See `Router.isLocked`. */
-  isLocked(shard: number): boolean {
-    return this.#countOfShard[shard] !== 0
-  }
-
   unlock(owner: number, shards: readonly number[]): void {
-    for (const shard of shards) {
-      this.#countOfShard[shard]!--
-      this.#send(shard, FrameKind.unlock, 0, owner, [NO_BYTES])
-    }
+    for (const shard of shards) this.#send(shard, FrameKind.unlock, 0, owner, [NO_BYTES])
   }
 }

@@ -14,8 +14,8 @@ import { keySlot, shardOfSlot } from '../base/crc16.js'
 import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
 import { shardServe, shardUnpark } from '../commands/internal.js'
-import type { CommandSpec, Reach } from '../commands/spec.js'
-import { idOf, keyPositions, specs } from '../commands/table.js'
+import type { CommandSpec } from '../commands/spec.js'
+import { idOf, keyPositions, reachOf, specs } from '../commands/table.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
   FrameKind,
@@ -378,14 +378,6 @@ export class Router {
   }
 
   /**
-   * Whether a frame sent to the shard now may have to wait there for a lock. When not, the frames of one transaction run
-   * one directly after the other.
-   */
-  isLocked(shard: number): boolean {
-    return this.#locks.isLocked(shard)
-  }
-
-  /**
    * @param then called when those are served who waited for one of the keys. So nobody can hear that a key has something
    *   before they are, and somebody looks for their replies, which no shard owes.
    */
@@ -456,17 +448,6 @@ export class Router {
     }
     return frames
   }
-}
-
-function reachOf(
-  { route }: CommandSpec,
-  bytes: Uint8Array,
-  offsets: Int32Array,
-  lengths: Int32Array,
-  argc: number,
-): Reach {
-  if (route?.on !== 'hops' || route.reach === undefined) return 'keys'
-  return route.reach(bytes, offsets, lengths, argc)
 }
 
 function fixedFirstKey(spec: CommandSpec): number {

@@ -3,7 +3,8 @@
  *
  * Without dependent parts, the commands take consecutive places in the order and all their frames enter the rings before
  * anything else: nothing can stand between them, and no lock is needed. A watch on the one shard that everything happens on
- * is checked by that shard at the start, unless a lock of somebody else could make a part of it wait.
+ * is checked by that shard at the start, in a frame that names all keys of the transaction: if one of them is locked, all of
+ * the transaction waits.
  *
  * Otherwise every key is locked, watched ones too (or, with a command that looks at the whole keyspace, every shard); the
  * watches are checked under the locks; the commands run, each dependent one to its end before the next; then all is unlocked.
@@ -49,7 +50,9 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   const needsLocks =
     watchShard === -1
       ? commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
-      : watchShards.size > 1 || homes.some((home) => home !== watchShard) || router.isLocked(watchShard)
+      : watchShards.size > 1 ||
+        homes.some((home) => home !== watchShard) ||
+        commands.some((command) => looksAtKeyspace(router, command))
   const plan = feedPlanOf(router, commands)
   if (!needsLocks && plan === undefined) {
     executeInOrder(router, transaction, homes, watchShard, answer)
@@ -57,6 +60,12 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   }
   executeLocked(router, transaction, plan, answer)
   return commands.some(runsOnMain)
+}
+
+/** Whether the command looks at keys of shards that its arguments do not name. */
+function looksAtKeyspace(router: Router, command: CommandRequest): boolean {
+  if (runsOnMain(command)) return command.spec.looksAtKeyspace === true
+  return keysOf(command, router.databases).length === 0 || router.reachesKeyspace(command)
 }
 
 /** UNWATCH, which has no route, is the session's. */
@@ -146,7 +155,9 @@ function executeInOrder(
   router.actingFlags = within
   if (watchShard >= 0) {
     router.nextGsn()
-    router.send(watchShard, homeTarget, part++, shardBegin, 0, 0, [NO_BYTES, connectionName])
+    const keys = commands.flatMap((command) => keysOf(command, router.databases).map(({ key }) => key))
+    const argv = [NO_BYTES, connectionName, ...transaction.watchedKeys, ...keys]
+    router.send(watchShard, homeTarget, part++, shardBegin, 0, 0, argv)
   }
   commands.forEach((command, i) => {
     const home = homes[i] as number
@@ -174,13 +185,10 @@ function executeLocked(router: Router, transaction: Transaction, plan: FeedPlan 
   const { commands, watchedKeys, connection } = transaction
   router.nextGsn()
   const keys = [...watchedKeys, ...(plan?.keys ?? [])]
-  let whole = false
   for (const command of commands) {
-    if (runsOnMain(command)) continue
-    const own = keysOf(command, router.databases)
-    if (own.length === 0 || router.reachesKeyspace(command)) whole = true
-    for (const { key } of own) keys.push(key)
+    if (!runsOnMain(command)) for (const { key } of keysOf(command, router.databases)) keys.push(key)
   }
+  const whole = commands.some((command) => looksAtKeyspace(router, command))
   const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
   const connectionName = asciiBytes(String(connection))
   // With the connection's name, whatever it asks of its watches next waits until this transaction is through with them.

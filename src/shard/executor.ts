@@ -15,7 +15,7 @@ import { shardServe } from '../commands/internal.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { containerOf, idOf, keyPositions, specs } from '../commands/table.js'
+import { containerOf, idOf, keyPositions, reachOf, specs } from '../commands/table.js'
 import { errors } from '../resp/errors.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from '../ring/byte-ring.js'
 import {
@@ -37,7 +37,7 @@ import { ReplySender } from './reply-sender.js'
 import { resetFigures, shardFigures } from './shard-figures.js'
 import type { ShardOptions } from './shard-options.js'
 import { applyShardSetting } from './shard-settings.js'
-import { type LongWork, SlicedWork, takeSteps } from './sliced-work.js'
+import { type LongWork, SlicedWork } from './sliced-work.js'
 import type { Waiter } from './waiting-table.js'
 import { WatchTable } from './watch-table.js'
 
@@ -52,8 +52,6 @@ const LONG_REPLY_BYTES = 4096
 /** A command with one of these may not run at all. */
 const MAY_BE_PASSED_OVER = RequestFlag.conditional | RequestFlag.mayBlock
 
-/** Long work goes on for so long before others have their turn. */
-const SLICE_US = 500
 /** Nothing may come between a command with one of these and its neighbours. */
 const NEVER_SLICED = RequestFlag.within | RequestFlag.conditional | RequestFlag.mayBlock
 
@@ -63,7 +61,7 @@ export class ShardExecutor implements ShardSelf {
   readonly watches: WatchTable
   readonly locks = new LockTable()
   readonly blocking: Blocking
-  readonly slicedWork = new SlicedWork(this.locks)
+  readonly slicedWork: SlicedWork
   servedClients = 0
   transactionAborted = false
   readonly #requests: RingConsumer
@@ -85,6 +83,7 @@ export class ShardExecutor implements ShardSelf {
     this.#clock = options.clock
     this.#monotonicUs = () => options.clock.monotonicUs()
     this.#timing = new CommandTiming(this.#monotonicUs)
+    this.slicedWork = new SlicedWork(this.locks, this.#monotonicUs, options.slicing)
     this.keyspace = new Keyspace({
       databases: options.databases,
       hashSeed: options.hashSeed,
@@ -100,6 +99,7 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.requestView.words = this.#requests.words
     this.#sender = new ReplySender(new RingProducer(options.replies), options.onRepliesFull ?? null)
     this.#call = new ShardCall(options.shard, options.shardCount, this.keyspace, this.#sender.writer, this)
+    if (options.slicing !== undefined) this.#call.portions = options.slicing.portions
     this.blocking = new Blocking(options.claims, this.keyspace, this.locks, this.#call, this.#sender, (waiter) =>
       this.#runAgain(waiter),
     )
@@ -111,6 +111,7 @@ export class ShardExecutor implements ShardSelf {
     const words = requests.words
     let done = 0
     let unreleased = 0
+    this.housekeeping.beginBatch()
     while (done < framesMax) {
       const offset = requests.next()
       if (offset < 0) break
@@ -321,6 +322,7 @@ export class ShardExecutor implements ShardSelf {
     if (isThrough) this.#endLongWork(work)
     else sender.cancel()
     this.keyspace.nowMs = nowMs
+    this.housekeeping.report()
     sender.flush()
     return true
   }
@@ -328,7 +330,7 @@ export class ShardExecutor implements ShardSelf {
   /** Takes steps for as long as a slice may take. @returns whether the work is through, with its reply or an error */
   #takeSteps(steps: Iterator<undefined>, startedUs: number): boolean {
     try {
-      return takeSteps(steps, startedUs + SLICE_US, this.#monotonicUs)
+      return this.slicedWork.takeSteps(steps, startedUs)
     } catch (error) {
       this.#replyFailure(error)
       return true
@@ -343,14 +345,15 @@ export class ShardExecutor implements ShardSelf {
     this.#sender.writer.error(errors.outOfMemory)
   }
 
-  #endLongWork({ id, target, flags, usedUs }: LongWork): void {
+  #endLongWork({ id, target, flags, usedUs, owner }: LongWork): void {
     const sender = this.#sender
     this.#noteFailure(id)
     this.#timing.statistics.recordRun(id, (flags & RequestFlag.part) === 0 ? 1 : 0, usedUs)
     this.#checkDuration(target, id, usedUs)
     sender.end()
+    // Ahead of the frames that waited for the locks, which came later. What other shards lend is served from at its unlock.
+    if (owner < 0 && this.blocking.waiting.readyCount !== 0) this.blocking.serve(owner)
     this.slicedWork.finishFirst((frame) => this.#resume(frame))
-    if (this.blocking.waiting.readyCount !== 0) this.blocking.serve(0)
   }
 
   #prepareCall(id: number, dbIndex: number, words: Int32Array, word: number, flags: number): void {
@@ -402,13 +405,12 @@ export class ShardExecutor implements ShardSelf {
   }
 
   #scopeOf(spec: CommandSpec): LockScope {
-    if (this.#unkeyed[idOf(spec)]) return 'all'
     const call = this.#call
+    const { bytes, offsets, lengths, argc } = call
+    if (this.#unkeyed[idOf(spec)] || reachOf(spec, bytes, offsets, lengths, argc) === 'keyspace') return 'all'
     const positions: number[] = []
-    keyPositions(spec, call.bytes, call.offsets, call.lengths, call.argc, positions)
-    return this.#withDestinations(
-      positions.map((i) => lockName(call.bytes, call.offsets[i] as number, call.lengths[i] as number)),
-    )
+    keyPositions(spec, bytes, offsets, lengths, argc, positions)
+    return this.#withDestinations(positions.map((i) => lockName(bytes, offsets[i] as number, lengths[i] as number)))
   }
 
   /** Whoever writes to a key that somebody waits for with a destination writes to the destination as well. */
@@ -475,6 +477,6 @@ export class ShardExecutor implements ShardSelf {
 
 /** Commands that look at the keyspace as a whole conflict with every lock; internal bookkeeping looks at no key. */
 function takesWholeShard(spec: CommandSpec): boolean {
-  if (spec.internal === true) return false
+  if (spec.internal === true) return spec.looksAtKeyspace === true
   return (spec.keySpecs ?? []).length === 0 && spec.findKeys === undefined
 }

@@ -14,7 +14,7 @@ import { type LockTable, lockName } from './lock-table.js'
 const PERIOD_MS = 100
 /** A quarter of the period, as Redis's slow expiry cycle at its default effort. */
 const ACTIVE_EXPIRE_BUDGET_US = 25_000
-/** How long memory of removed values is given back between two batches of requests. */
+/** How long memory of removed values is given back between two batches of requests, at least. */
 const PORTION_US = 200
 /** The longest that a request waits for a slice of idle work. */
 const IDLE_SLICE_US = 500
@@ -28,6 +28,8 @@ export class Housekeeping {
   readonly #monotonicUs: () => number
   #periodicAtMs = 0
   #idleAtMs = 0
+  /** 0 where there was nothing to give back. */
+  #batchStartedUs = 0
 
   /** @param gauges where the shard says what it holds, see gauges.ts */
   constructor(
@@ -56,10 +58,7 @@ export class Housekeeping {
     if (nowMs - this.#periodicAtMs < PERIOD_MS) return false
     this.#periodicAtMs = nowMs
     const startedUs = this.#monotonicUs()
-    // A frame that waits for a lock must still find the keys that were alive at its own time.
-    keyspace.nowMs = Math.min(nowMs, this.#locks.oldestMs)
-    keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs)
-    keyspace.nowMs = nowMs
+    this.#atOldestTime(() => keyspace.activeExpire(ACTIVE_EXPIRE_BUDGET_US, this.#monotonicUs))
     this.expireCycleUs += this.#monotonicUs() - startedUs
     return true
   }
@@ -74,15 +73,39 @@ export class Housekeeping {
     return false
   }
 
-  /** Gives back a portion of what large removed values hold: what cannot wait for a time without requests. */
+  /** A batch of requests begins. */
+  beginBatch(): void {
+    if (!this.#keyspace.condemned.isEmpty) this.#batchStartedUs = this.#monotonicUs()
+  }
+
+  /**
+   * Gives back a portion of what large removed values hold: what cannot wait for a time without requests. It takes as long as
+   * the batch took, because making elements takes longer than giving them back: so what clients remove cannot pile up.
+   */
   giveBackMemory(): void {
-    const { condemned } = this.#keyspace
-    if (condemned.count > 0) condemned.step(PORTION_US, this.#monotonicUs)
+    const { condemned, arena } = this.#keyspace
+    if (!condemned.isEmpty) {
+      const batchUs = this.#batchStartedUs === 0 ? 0 : this.#monotonicUs() - this.#batchStartedUs
+      condemned.step(Math.max(PORTION_US, batchUs), this.#monotonicUs)
+    } else if (arena.hasCondemned()) {
+      arena.release()
+    }
+    this.#batchStartedUs = 0
   }
 
   /** Evicts keys that hold so many bytes, as far as its time allows. @returns how many went */
   evict(bytes: number): number {
-    return this.#keyspace.eviction.evict(bytes, this.#monotonicUs)
+    return this.#atOldestTime(() => this.#keyspace.eviction.evict(bytes, this.#monotonicUs))
+  }
+
+  /** A frame that waits for a lock, or is not through, must still find the keys that were alive at its own time. */
+  #atOldestTime<T>(act: () => T): T {
+    const keyspace = this.#keyspace
+    const { nowMs } = keyspace
+    keyspace.nowMs = Math.min(nowMs, this.#locks.oldestMs)
+    const result = act()
+    keyspace.nowMs = nowMs
+    return result
   }
 
   /** Says what the shard holds. */

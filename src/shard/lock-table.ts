@@ -47,6 +47,8 @@ export class LockTable {
   readonly #wanted = new Map<string, number>()
   #wholeShardWaiters = 0
   #waiting: WaitingFrame[] = []
+  /** The owners of frames that wait. */
+  readonly #waitingOwners = new Set<number>()
   /** Owners of which a command is being executed in slices: their next frames wait for it. */
   readonly #heldBack = new Set<number>()
 
@@ -73,9 +75,10 @@ export class LockTable {
   }
 
   mustWait(scope: LockScope, owner: number): boolean {
-    if (scope.length === 0) return false
-    // An owner's own frames follow its lock frame: they run once it is granted, and wait for its keys with it before.
+    // An owner's own frames follow its lock frame, whatever keys they name: some are other shards', which nobody locks here.
     if (owner !== 0 && this.#granted.has(owner)) return this.#heldBack.has(owner)
+    if (this.#waitingOwners.has(owner)) return true
+    if (scope.length === 0) return false
     if (this.#wholeShardOwner !== 0 || this.#wholeShardWaiters !== 0) return true
     if (scope === 'all') return this.#granted.size !== 0 || this.#waiting.length !== 0
     for (const key of scope) {
@@ -96,6 +99,7 @@ export class LockTable {
 
   wait(frame: WaitingFrame): void {
     this.#waiting.push(frame)
+    if (frame.owner !== 0) this.#waitingOwners.add(frame.owner)
     if (frame.scope === 'all') this.#wholeShardWaiters++
     else for (const key of frame.scope) this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
   }
@@ -139,6 +143,7 @@ export class LockTable {
     const frames = this.#waiting
     this.#waiting = []
     this.#wanted.clear()
+    this.#waitingOwners.clear()
     this.#wholeShardWaiters = 0
     for (const frame of frames) {
       if (this.mustWait(frame.scope, frame.owner)) this.wait(frame)

@@ -2,7 +2,15 @@
  * What a shard is made with, and what it reports to whoever made it. Types only.
  */
 import type { Clock } from '../base/clock.js'
+import type { Portions } from '../commands/shard-call.js'
 import type { RingMemory } from '../ring/byte-ring.js'
+
+/** How long commands are cut where time stands still and collections are small. */
+export interface Slicing {
+  readonly portions: Portions
+  /** Asked after each step: whether others have their turn now. */
+  readonly isSliceOver: () => boolean
+}
 
 /** What a shard reports without being asked. */
 export interface ShardEvents {
@@ -34,6 +42,8 @@ export interface ShardOptions {
   /** Smaller chunks for simulations with many shards; see `Arena`. */
   readonly arenaChunkBytes?: number
   readonly events: ShardEvents
+  /** For simulations; otherwise a slice takes half a millisecond. */
+  readonly slicing?: Slicing
   /** Called instead of blocking when the reply ring is full. */
   readonly onRepliesFull?: () => void
 }

@@ -9,6 +9,10 @@
  * frames back; all other work holds a lock of its own, with a negative owner that no frame names.
  */
 import type { LockScope, LockTable, WaitingFrame } from './lock-table.js'
+import type { Slicing } from './shard-options.js'
+
+/** Long work goes on for so long before others have their turn. */
+const SLICE_US = 500
 
 /** One long command that is not through. */
 export interface LongWork {
@@ -30,11 +34,15 @@ export interface LongWork {
 
 export class SlicedWork {
   readonly #locks: LockTable
+  readonly #clockUs: () => number
+  readonly #slicing: Slicing | undefined
   readonly #queue: LongWork[] = []
   #lastOwner = 0
 
-  constructor(locks: LockTable) {
+  constructor(locks: LockTable, clockUs: () => number, slicing: Slicing | undefined) {
     this.#locks = locks
+    this.#clockUs = clockUs
+    this.#slicing = slicing
   }
 
   /** The work that goes on next, or undefined. */
@@ -64,12 +72,13 @@ export class SlicedWork {
     if (work.owner < 0) this.#locks.release(work.owner, run)
     else this.#locks.letGoOn(work.owner, run)
   }
-}
 
-/** Takes steps until there are no more or the time is over. @returns whether there are no more */
-export function takeSteps(steps: Iterator<undefined>, untilUs: number, clockUs: () => number): boolean {
-  do {
-    if (steps.next().done === true) return true
-  } while (clockUs() < untilUs)
-  return false
+  /** Takes steps until there are no more or the slice is over. @returns whether there are no more */
+  takeSteps(steps: Iterator<undefined>, startedUs: number): boolean {
+    const isSliceOver = this.#slicing?.isSliceOver ?? (() => this.#clockUs() - startedUs >= SLICE_US)
+    do {
+      if (steps.next().done === true) return true
+    } while (!isSliceOver())
+    return false
+  }
 }

@@ -46,7 +46,7 @@ export const KIND_FREE = 0
 export const NO_CHUNK = -1
 
 /** How many chunks `reset` gives back before it returns: unmapping one costs 0.7 ms, and a flush should not be a pause. */
-const RESET_RELEASES_MAX = 16
+const RESET_RELEASES_MAX = 4
 
 const noBytes = new Uint8Array(0)
 const noWords = new Int32Array(0)

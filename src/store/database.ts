@@ -21,6 +21,11 @@ const FREED_AT_ONCE_ELEMENTS_MAX = 4096
 /** Redis frees values lazily when they have more elements than this (LAZYFREE_THRESHOLD). */
 const LAZY_ELEMENTS_MIN = 65
 
+/** Of what was a database before it was cleared: no client can select it. */
+const CLEARED_INDEX = -2
+/** Giving back a page of a large record takes about as long as giving back a small one. */
+const PAGE_SHIFT = 14
+
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
 const RANDOM_KEY_TRIES_MAX = 100
 
@@ -302,7 +307,10 @@ export class Database extends ClockedRecords {
     }
   }
 
-  /** Removes every key. Counts them as modifications, but calls `onCleared` once instead of `onModified`. */
+  /**
+   * Removes every key. Counts them as modifications, but calls `onCleared` once instead of `onModified`. The memory goes back
+   * at once where no other database has a key, and later in portions otherwise.
+   */
   clear(): void {
     const { keyspace } = this
     if (keyspace.onCleared !== null) keyspace.onCleared(this)
@@ -313,15 +321,9 @@ export class Database extends ClockedRecords {
       keyspace.resetArena()
       return
     }
-    for (let bucket = 0; bucket < this.table.buckets; bucket++) {
-      for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
-        this.load(this.table.select(i))
-        if (!this.releaseValue()) this.arena.free(this.ref)
-      }
-    }
-    this.table.clear()
-    this.expires.clear()
-    this.fieldExpires.clear()
+    const cleared = new Database(CLEARED_INDEX, keyspace)
+    this.handOver(cleared)
+    keyspace.condemned.addDatabase(cleared)
     this.averageTtlMs = 0
   }
 
@@ -461,6 +463,13 @@ export class Database extends ClockedRecords {
     }
     keyspace.condemned.add(this.ref)
     return true
+  }
+
+  protected override freeRecord(ref: ArenaRef): number {
+    this.load(ref)
+    const pages = this.arena.usableSize(ref) >>> PAGE_SHIFT
+    if (!this.releaseValue()) this.arena.free(ref)
+    return 1 + pages
   }
 
   private scanChain(bucket: number, visit: (db: Database) => void): void {

@@ -15,7 +15,7 @@ import { type ArenaRef, NO_REF } from './arena-ref.js'
 import type { Keyspace } from './keyspace.js'
 import { headerWord } from './record.js'
 import { RecordStore } from './record-store.js'
-import { TABLE_STATE_WORDS, type Table } from './table.js'
+import { TABLE_STATE_WORDS } from './table.js'
 import { NO_EXPIRY } from './value-type.js'
 
 /** Room for the elements found by a scan that is kept for the next one: 64 KiB. */
@@ -196,35 +196,9 @@ export class Elements extends RecordStore {
     this.load(this.scanned[i]! as ArenaRef)
   }
 
-  /**
-   * Removes elements for a collection that is being given up: looks at about so many elements and buckets.
-   * @returns true when nothing is left: the tables' memory has gone back too
-   */
-  freeSome(elementsMax: number): boolean {
-    const left = this.dropBuckets(this.expires, elementsMax, false)
-    return left > 0 && this.dropBuckets(this.table, left, true) > 0
-  }
-
   /** An element's value is bytes: it holds nothing of the arena beside its record. */
   protected releaseValue(): boolean {
     return false
-  }
-
-  /**
-   * Gives up buckets of a table from the last on, and in the end the table.
-   * @returns how much of `workMax` elements and buckets is left; 0 when there may be more buckets
-   */
-  private dropBuckets(table: Table, workMax: number, freesElements: boolean): number {
-    let left = workMax
-    while (table.buckets > 0) {
-      if (left <= 0) return 0
-      const count = table.openChain(table.buckets - 1)
-      if (freesElements) for (let i = 0; i < count; i++) this.arena.free(table.select(i))
-      table.dropLastBucket(count)
-      left -= count + 1
-    }
-    table.clear()
-    return Math.max(1, left)
   }
 
   private collectChain(bucket: number): void {

@@ -77,10 +77,10 @@ export class Eviction {
     return this.isLimited && (this.order === 'lru' || this.order === 'lfu')
   }
 
-  /** How many keys the policy allows to evict; 0 without a limit. */
+  /** How many keys the policy allows to evict, and values that are on their way out; 0 without a limit. */
   get evictableKeys(): number {
     if (!this.evicts || !this.isLimited) return 0
-    let keys = 0
+    let keys = this.keyspace.condemned.count
     for (let i = 0; i < this.keyspace.databases; i++) {
       const db = this.keyspace.existingDatabase(i)
       if (db !== null) keys += this.volatileOnly ? db.expiresSize : db.size
@@ -101,7 +101,7 @@ export class Eviction {
     let evicted = 0
     while (keyspace.arena.usedBytes > target) {
       // What went before may still be on its way out.
-      if (keyspace.condemned.count > 0) {
+      if (!keyspace.condemned.isEmpty) {
         const left = budgetUs - (clockUs() - startedUs)
         if (left <= 0 || keyspace.condemned.step(left, clockUs)) break
         continue

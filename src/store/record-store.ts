@@ -29,7 +29,7 @@ import {
   writeLengths,
 } from './record.js'
 import { RecordCursor } from './record-cursor.js'
-import { Table } from './table.js'
+import { TABLE_STATE_WORDS, Table } from './table.js'
 import { NO_EXPIRY, ValueType } from './value-type.js'
 
 /** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
@@ -342,6 +342,58 @@ export abstract class RecordStore extends RecordCursor {
     this.table.removeFound()
     if (!outlives) this.arena.free(this.ref)
     this.ref = NO_REF
+  }
+
+  /** Gives all records and tables to another store, which has none. */
+  protected handOver(other: RecordStore): void {
+    const state = new Int32Array(TABLE_STATE_WORDS)
+    const pairs = [
+      [this.table, other.table],
+      [this.expires, other.expires],
+      [this.fieldExpires, other.fieldExpires],
+    ] as const
+    for (const [own, others] of pairs) {
+      own.save(state, 0)
+      others.load(state, 0)
+      own.forget()
+    }
+    this.ref = NO_REF
+  }
+
+  /**
+   * Gives back a portion of the records, from the last bucket on, and in the end the tables: of a store that is being given
+   * up. Only this may follow.
+   * @param workMax about so many records and buckets are looked at
+   * @returns true when nothing is left
+   */
+  freeSome(workMax: number): boolean {
+    let left = this.dropBuckets(this.expires, workMax, false)
+    if (left > 0) left = this.dropBuckets(this.fieldExpires, left, false)
+    return left > 0 && this.dropBuckets(this.table, left, true) > 0
+  }
+
+  /** Gives back a record whose place in the table is about to go. @returns how much work that was, at least 1 */
+  protected freeRecord(ref: ArenaRef): number {
+    this.arena.free(ref)
+    return 1
+  }
+
+  /**
+   * Gives up buckets of a table from the last on, and in the end the table.
+   * @returns how much of the work is left; 0 when there may be more buckets
+   */
+  private dropBuckets(table: Table, workMax: number, freesRecords: boolean): number {
+    let left = workMax
+    while (table.buckets > 0) {
+      if (left <= 0) return 0
+      const count = table.openChain(table.buckets - 1)
+      if (freesRecords) for (let i = 0; i < count; i++) left -= this.freeRecord(table.select(i))
+      else left -= count
+      table.dropLastBucket(count)
+      left--
+    }
+    table.clear()
+    return Math.max(1, left)
   }
 
   /** Moves the record in hand to a larger or smaller block with other layout flags, as much of its value as fits. */

@@ -37,6 +37,7 @@ const drawByCommand: Readonly<Record<string, Draw>> = {
   'zcount max': ({ types }) => types.scoreBound(),
   'xreadgroup id': ({ types }) => types.readFrom(),
   'xread id': (words) => (words.choice.oneIn(4) ? words.oneOf('$', '0', '>') : words.types.entryId()),
+  'xclaim count': ({ types }) => types.entries(),
   'xsetid last-id': ({ choice, types }) => (choice.oneIn(2) ? types.newEntryId() : types.entryId()),
   'xadd id': ({ types }) => types.newEntryId(),
 }

@@ -23,6 +23,10 @@ export async function differenceOf(pair: ServerPair, seed: number, tally: Tally)
   const shrunk = await shrink(pair, steps, difference)
   return [
     shrunk.difference.what,
+    // Fewer steps may show something else.
+    ...(shrunk.difference.what === difference.what
+      ? []
+      : [`before it was made short: ${difference.what.slice(0, 500)}`]),
     `run it again: npm run fuzz:differential -- --shards ${pair.shards} --seed ${seed} --episodes 1`,
     ...(shrunk.isReproducible ? [] : ['the same steps, run once more, showed nothing']),
     `${pair.shards} shards, ${shrunk.steps.length} steps:`,

@@ -41,6 +41,9 @@ export function tokensOf(specs: readonly CommandSpec[]): readonly string[] {
 /** How often an argument that may be left out is there: more of them are more often refused together. */
 const PRESENT_ONCE_IN = [2, 2, 4, 12]
 
+/** The same of what would leave little to do: groups without entries, entries that are trimmed at once, calls that are refused. */
+const PRESENT_ONCE_IN_OF: Readonly<Record<string, number>> = { MKSTREAM: 1, NOACK: 8, trim: 6, INCR: 5 }
+
 /** How often there are not as many keys as the command says, or not as many weights as keys. */
 const MISCOUNTED_ONCE_IN = 20
 
@@ -124,8 +127,8 @@ class ArgumentDraw {
 
   #isPresent(argument: ArgumentSpec): boolean {
     const { choice } = this.#words
-    // Without a stream there is no group, and without a group there is little to do.
-    if (argument.token === 'MKSTREAM') return !choice.oneIn(5)
+    const onceIn = PRESENT_ONCE_IN_OF[argument.token ?? argument.name]
+    if (onceIn !== undefined) return choice.oneIn(onceIn)
     if (argument.name === SORT_BY && !choice.oneIn(15)) return this.#leaning.range !== 'index'
     return choice.oneIn(this.#optionOnceIn)
   }
@@ -143,7 +146,8 @@ class ArgumentDraw {
     if (argument.multiple !== true) return 1
     if (this.#keys !== undefined && !choice.oneIn(MISCOUNTED_ONCE_IN)) return this.#keys
     const isLong = choice.oneIn(growsCollections ? 10 : 300)
-    return choice.between(1, isLong ? 300 : choice.oneIn(6) ? 8 : 3)
+    const isKey = argument.type === 'key'
+    return choice.between(1, isLong ? 300 : choice.oneIn(isKey ? 6 : 3) ? 8 : 3)
   }
 
   #keyCount(): Buffer {

@@ -107,6 +107,20 @@ const found: readonly (readonly [name: string, steps: readonly Step[]])[] = [
     'zero bytes in the name of a subcommand that a command looks at itself',
     stepsOf('A> PFADD a b', 'A> PFDEBUG x\\0y_ a', 'A> XINFO x\\0y a'),
   ],
+  [
+    'identifiers of entries that a zero byte ends',
+    stepsOf(
+      'A> XADD a 1\\0 f v',
+      'A> XADD a 2-\\0 f v',
+      'A> XADD a 2-3\\0x f v',
+      'A> XRANGE a -\\0x +\\0',
+      'A> XRANGE a (1\\0 \\0',
+      'A> XGROUP CREATE a g $\\0',
+      'A> XREADGROUP GROUP g c STREAMS a >\\0',
+      'A> XINFO GROUPS a',
+      'A> XADD a MAXLEN =\\0 1 5-*\\0 f v',
+    ),
+  ],
 ]
 
 describe.skipIf(!hasRedis7).each([1, 4])('found by random commands, at %i shards', (shards) => {

@@ -76,6 +76,11 @@ function isRecentIdleTime(argv: Argv, at: number): boolean {
   return idleMs > 0 && idleMs < LIFE_MS_MIN
 }
 
+/** Whether a number of entries or deliveries is greater than what a double holds exactly. */
+function countsBeyondMax(argv: Argv, option: string): boolean {
+  return placesBehind(argv, option).some((at) => numberAt(argv, at) > ENTRIES_MAX)
+}
+
 /** Whether a BITFIELD writes so far away that the string gets long. */
 function writesFar(argv: Argv, bulkBytesMax: number): boolean {
   if (bulkBytesMax <= SMALL_BULK_BYTES_MAX) return false
@@ -132,10 +137,9 @@ export function isHazardous(argv: Argv, bulkBytesMax: number): boolean {
       return contains(argv, '*')
     case 'xgroup':
     case 'xsetid':
-      return ['entriesread', 'entriesadded'].some((option) =>
-        placesBehind(argv, option).some((at) => numberAt(argv, at) > ENTRIES_MAX),
-      )
+      return countsBeyondMax(argv, 'entriesread') || countsBeyondMax(argv, 'entriesadded')
     case 'xclaim':
+      return isRecentIdleTime(argv, 4) || countsBeyondMax(argv, 'retrycount')
     case 'xautoclaim':
       return isRecentIdleTime(argv, 4)
     case 'xpending':

@@ -27,6 +27,12 @@ const ELEMENTS = [
   'x'.repeat(300),
 ].map(latin1)
 
+/** Whether the element is the text of an integer of 64 bits, as a set of integers has them. */
+function isInteger(element: Buffer): boolean {
+  const text = element.toString('latin1')
+  return /^(0|-?[1-9]\d*)$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text)
+}
+
 /** As many as it takes to get beyond the usual thresholds of 128 and 512 elements. */
 const MANY_ELEMENTS = 700
 
@@ -37,7 +43,7 @@ const SCORES = wordsOf(`
 
 const INDEXES = wordsOf('0 0 1 2 3 5 10 100 -1 -1 -2 -3 -5 -100 9223372036854775807 -9223372036854775808')
 
-const COUNTS = wordsOf('1 1 2 3 5 10 100 1000000 9223372036854775807')
+const COUNTS = wordsOf('1 1 1 2 2 3 5 10 100 9223372036854775807')
 const BROKEN_COUNTS = wordsOf('0 -1 -2 -9223372036854775808 9223372036854775808 x 1.5')
 
 /** Numbers of entries end at 2^53 - 1 here; after this one there is room for those that an episode adds. */
@@ -48,7 +54,7 @@ const ENTRIES = wordsOf(`0 1 2 5 100 1000000 ${ENTRIES_MAX} -1 x`)
 export const DRAWN_WITH_REPETITION_MAX = 1000
 const REPEATING_COUNTS = wordsOf('-1 -2 -5 -20 -300')
 
-const GROUP_NAMES = [...wordsOf('g1 g1 g1 g2'), ''].map(latin1)
+const GROUP_NAMES = [...wordsOf('g1 g1 g1 g1 g1 g1 g2 g2'), ''].map(latin1)
 const CONSUMER_NAMES = [...wordsOf('c1 c1 c2 c3'), '\0'].map(latin1)
 
 const EDGE_IDS = wordsOf(`
@@ -107,6 +113,8 @@ export class TypeWords {
   /** What the collections of this workload hold, over and over again. */
   readonly #elements: readonly Buffer[]
   readonly #hasLargeCollections: boolean
+  /** Elements are integers, as sets of integers are only kept in their own way without anything else. */
+  readonly #hasIntegersOnly: boolean
   readonly #hasOneScore: boolean
   readonly #anyValue: () => Buffer
   /** The first part of the identifier of the next stream entry. */
@@ -117,7 +125,9 @@ export class TypeWords {
     this.#hasLargeCollections = hasLargeCollections
     this.#hasOneScore = hasOneScore
     this.#anyValue = anyValue
-    this.#elements = choice.shuffled(ELEMENTS).slice(0, choice.between(4, 24))
+    this.#hasIntegersOnly = choice.oneIn(5)
+    const pool = this.#hasIntegersOnly ? ELEMENTS.filter(isInteger) : ELEMENTS
+    this.#elements = choice.shuffled(pool).slice(0, choice.between(4, 24))
   }
 
   /** An element of a list or a set, a member of a sorted set, a field of a hash or of an entry. */
@@ -125,9 +135,9 @@ export class TypeWords {
     const choice = this.#choice
     if (this.#hasLargeCollections && choice.oneIn(2)) {
       const n = choice.below(MANY_ELEMENTS)
-      return latin1(choice.oneIn(2) ? `m${n}` : String(n))
+      return latin1(!this.#hasIntegersOnly && choice.oneIn(2) ? `m${n}` : String(n))
     }
-    return choice.oneIn(10) ? this.#anyValue() : choice.of(this.#elements)
+    return choice.oneIn(this.#hasIntegersOnly ? 100 : 10) ? this.#anyValue() : choice.of(this.#elements)
   }
 
   score(): Buffer {
@@ -211,7 +221,9 @@ export class TypeWords {
   trimThreshold(): Buffer {
     const choice = this.#choice
     if (choice.oneIn(12)) return this.entryBound()
-    return choice.oneIn(2) ? this.#of(wordsOf('0 1 2 5 10 100 1000')) : latin1(String(choice.below(this.#nextEntry)))
+    return choice.oneIn(2)
+      ? this.#of(wordsOf('0 1 2 5 5 10 10 100 100 1000'))
+      : latin1(String(Math.max(0, this.#nextEntry - choice.below(60))))
   }
 
   group(): Buffer {

@@ -108,7 +108,7 @@ const RELATIVE_SECONDS_SPREAD = 300_000_000
 const RELATIVE_MS_MIN = 1_000_000
 const RELATIVE_MS_SPREAD = 4_000_000_000
 
-/** How many keys of a workload belong to one group of commands. */
+/** How many keys of a workload belong to one group of commands. There are fewer streams, as they need groups to be of use. */
 const HOME_KEYS_MAX = 3
 
 /** Groups whose commands work on values of the same kind. */
@@ -143,7 +143,8 @@ export class Vocabulary {
     for (const group of choice.shuffled(options.groups)) {
       const values = GROUP_OF_VALUES[group] ?? group
       if (this.#homes.has(values)) continue
-      const home = Array.from({ length: choice.between(2, HOME_KEYS_MAX) }, () => few[at++ % few.length] as Buffer)
+      const count = values === 'stream' ? choice.between(1, 2) : choice.between(2, HOME_KEYS_MAX)
+      const home = Array.from({ length: count }, () => few[at++ % few.length] as Buffer)
       this.#homes.set(values, home)
     }
   }

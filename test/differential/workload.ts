@@ -33,38 +33,76 @@ const OTHERS = ['ping', 'echo', 'select', 'hello', 'reset', 'auth', 'dbsize', 'f
 /** Explanations are in our own words, MIGRATE needs a third server, and PFSELFTEST takes seconds. */
 const OMITTED = ['object|help', 'xgroup|help', 'xinfo|help', 'migrate', 'pfselftest']
 
-/** Everything else has the weight 2. */
+/**
+ * Everything else has the weight 2. What adds to values comes more often than what takes away, so that there is something
+ * to take away.
+ */
 const WEIGHTS: Readonly<Record<string, number>> = {
-  set: 8,
+  set: 5,
   get: 5,
   mset: 3,
-  getex: 3,
-  lpush: 3,
-  rpush: 5,
-  hset: 6,
-  sadd: 6,
-  zadd: 8,
-  geoadd: 5,
-  xadd: 16,
-  xtrim: 1,
-  xsetid: 1,
-  'xgroup|destroy': 0.7,
-  'xgroup|create': 7,
-  xreadgroup: 8,
-  xclaim: 3,
-  xautoclaim: 3,
-  xpending: 3,
+  getex: 2,
+  getdel: 0.7,
+  lpush: 5,
+  rpush: 9,
+  linsert: 4,
+  hset: 12,
+  sadd: 12,
+  zadd: 16,
+  geoadd: 10,
+  xadd: 30,
+  'xgroup|create': 8,
+  xreadgroup: 14,
+  xclaim: 6,
+  xautoclaim: 4,
+  xpending: 4,
   setbit: 4,
   bitfield: 4,
   pfadd: 5,
   pfmerge: 3,
-  copy: 3,
-  restore: 3,
-  'object|encoding': 5,
-  del: 5,
+  copy: 2,
+  restore: 2,
+  'object|encoding': 6,
+  del: 1.5,
+  unlink: 0.5,
+  expire: 1,
+  pexpire: 1,
+  expireat: 0.7,
+  pexpireat: 0.7,
+  rename: 1,
+  renamenx: 1,
+  move: 0.7,
+  lpop: 1,
+  rpop: 1,
+  lmpop: 1,
+  blmpop: 1,
+  blpop: 1,
+  brpop: 1,
+  ltrim: 0.5,
+  lrem: 1,
+  spop: 0.7,
+  sinterstore: 1,
+  sdiffstore: 1,
+  zpopmin: 1,
+  zpopmax: 1,
+  bzpopmin: 0.7,
+  bzpopmax: 0.7,
+  zmpop: 1,
+  bzmpop: 1,
+  zremrangebyrank: 0.5,
+  zremrangebyscore: 0.5,
+  zremrangebylex: 0.7,
+  zinterstore: 1,
+  zdiffstore: 1,
+  zrangestore: 1,
+  geosearchstore: 1,
+  xtrim: 0.7,
+  xsetid: 1,
+  'xgroup|destroy': 0.4,
+  'xgroup|delconsumer': 0.7,
   keys: 0.5,
   pfdebug: 0.5,
-  select: 1.5,
+  select: 1,
   multi: 2.5,
   exec: 0.2,
   discard: 0.2,
@@ -77,9 +115,9 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   echo: 0.3,
   time: 0.1,
   wait: 0.3,
-  flushdb: 0.3,
-  flushall: 0.15,
-  swapdb: 0.5,
+  flushdb: 0.1,
+  flushall: 0.05,
+  swapdb: 0.3,
   scan: 0.5,
   'object|freq': 0.5,
   'object|idletime': 0.5,
@@ -97,6 +135,9 @@ const CHOOSING = ['spop', 'srandmember', 'hrandfield', 'zrandmember']
 
 /** Payloads hold several scores. */
 const GIVING_OTHER_SCORES = ['restore']
+
+/** Where a number at the wrong place is a score. */
+const GIVING_SCORES = ['zadd', 'zincrby']
 
 /** The commands that scan a value. */
 const SCANNING = ['sscan', 'hscan', 'zscan']
@@ -313,7 +354,8 @@ class Workload {
     for (;;) {
       const { spec } = choice.weighted(this.#specs)
       let argv = drawCommand(this.#words, spec)
-      if (choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
+      const mayDamage = !this.#profile.hasOneScore || !GIVING_SCORES.includes(spec.name)
+      if (mayDamage && choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
       if (isHazardous(argv, this.#profile.hasSmallLimit ? SMALL_BULK_BYTES_MAX : BULK_BYTES_MAX)) continue
       if (!this.#profile.hasOneScore && looksBetweenMembers(argv)) continue
       if (!this.#profile.letsExpire && storesExpired(argv)) continue

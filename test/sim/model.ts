@@ -8,6 +8,7 @@
  */
 import { modelCommands } from './model-commands.js'
 import { isList, listCommands } from './model-lists.js'
+import { setCommands } from './model-sets.js'
 
 export interface Entry {
   readonly value: string
@@ -66,7 +67,7 @@ export class Model {
   /** Runs one command and says what its reply must be. */
   run(argv: readonly string[], session: ModelSession): Expectation {
     const [name = ''] = argv
-    const command = modelCommands[name] ?? listCommands[name]
+    const command = modelCommands[name] ?? listCommands[name] ?? setCommands[name]
     if (command === undefined) throw new Error(`the model has no command ${name}`)
     const expectation = command(this, argv, session)
     this.#lookAtScans()

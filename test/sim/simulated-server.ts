@@ -11,6 +11,8 @@ import { FrameKind } from '../../src/ring/frames.js'
 import { type ReplySink, Router } from '../../src/router/router.js'
 import { ShardLink } from '../../src/router/shard-link.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
+import { Gauge } from '../../src/shard/gauges.js'
+import type { Slicing } from '../../src/shard/shard-options.js'
 import type { Database } from '../../src/store/database.js'
 import { NO_EXPIRY, ValueType } from '../../src/store/value-type.js'
 
@@ -18,9 +20,18 @@ const RING_BYTES = 16 * 1024
 const ARENA_CHUNK_BYTES = 1024 * 1024
 const STARTED_AT_MS = 1_700_000_000_000
 
+/** Collections of the simulation have a few elements. */
+const SMALL_PORTIONS = { straightElementsMax: 2, stepElements: 2 }
+/** So few that some of them are no packed ones, which go between shards in one piece. */
+const SMALL_LIMITS = [
+  ['list-max-listpack-size', '2'],
+  ['set-max-listpack-entries', '3'],
+] as const
+
 interface Shard {
   readonly executor: ShardExecutor
   readonly order: OrderObserver
+  readonly gauges: Float64Array
 }
 
 export class SimulatedServer {
@@ -30,7 +41,14 @@ export class SimulatedServer {
   readonly router: Router
   readonly shards: readonly Shard[]
 
-  constructor(shardCount: number, databases: number, sink: ReplySink, seed: number) {
+  /** @param isSliceOver cuts long commands into slices; without it they are done in one go, as time stands still */
+  constructor(
+    shardCount: number,
+    databases: number,
+    sink: ReplySink,
+    seed: number,
+    isSliceOver?: Slicing['isSliceOver'],
+  ) {
     const links: ShardLink[] = []
     const shards: Shard[] = []
     const claims = createClaimsMemory()
@@ -42,6 +60,7 @@ export class SimulatedServer {
     for (let shard = 0; shard < shardCount; shard++) {
       const requests = createRingMemory(RING_BYTES)
       const replies = createRingMemory(RING_BYTES)
+      const gauges = new Float64Array(Gauge.COUNT)
       const executor = new ShardExecutor({
         shard,
         shardCount,
@@ -53,6 +72,8 @@ export class SimulatedServer {
         randomSeed: seed + shard,
         arenaChunkBytes: ARENA_CHUNK_BYTES,
         clock,
+        gauges,
+        ...(isSliceOver === undefined ? {} : { slicing: { portions: SMALL_PORTIONS, isSliceOver } }),
         events: {
           slow: () => {
             throw new Error('time stands still while a command runs, so that none is slow')
@@ -62,7 +83,8 @@ export class SimulatedServer {
           if (this.router.poll() === 0) throw new Error('the reply ring is full, but holds no frame')
         },
       })
-      shards.push({ executor, order: new OrderObserver(requests) })
+      if (isSliceOver !== undefined) for (const [name, value] of SMALL_LIMITS) executor.applySetting(name, value)
+      shards.push({ executor, gauges, order: new OrderObserver(requests) })
       links.push(new ShardLink(shard, requests, replies))
     }
     this.shards = shards
@@ -76,8 +98,14 @@ export class SimulatedServer {
     order.look()
     const done = executor.drain(framesMax)
     if (done > 0) executor.periodic()
-    else executor.housekeeping.idle()
+    if (executor.sliceWork()) return done + 1
+    if (done === 0) executor.housekeeping.idle()
     return done
+  }
+
+  /** What the shard has said that it holds. */
+  reportedBytes(shard: number): number {
+    return this.shards[shard]?.gauges[Gauge.usedBytes] ?? 0
   }
 
   /** What must not be left when nobody has anything to do. */
@@ -92,9 +120,10 @@ export class SimulatedServer {
     this.shards.forEach(({ executor }, shard) => {
       if (executor.locks.isActive)
         found.push(`shard ${shard} has locks, and ${executor.locks.waitingCount} frames that wait`)
+      if (executor.slicedWork.first !== undefined) found.push(`shard ${shard} has work that is not through`)
+      if (executor.keyspace.nursery.size !== 0) found.push(`shard ${shard} has values in the making`)
       if (executor.watches.size !== 0) found.push(`shard ${shard} has ${executor.watches.size} watchers`)
       if (executor.blocking.waiting.size !== 0) found.push(`shard ${shard} has clients that wait`)
-      if (router.isLocked(shard)) found.push(`the router takes shard ${shard} for locked`)
     })
     return found
   }
@@ -107,9 +136,9 @@ export class SimulatedServer {
         const visit = (db: Database): boolean => {
           const expireAtMs = db.expireAtMs() === NO_EXPIRY ? Number.POSITIVE_INFINITY : db.expireAtMs()
           const key = textOf(db.bytes, db.keyOffset, db.keyLength)
-          // What is in a list is asked for at the end, as clients would.
+          // What is in a collection is asked for at the end, as clients would.
           const isString = db.type === ValueType.string
-          const value = isString ? textOf(db.bytes, db.valueOffset, db.valueLength) : 'a list'
+          const value = isString ? textOf(db.bytes, db.valueOffset, db.valueLength) : 'a collection'
           if (expireAtMs >= this.nowMs) keys.push(describeKey(shard, key, value, expireAtMs))
           return true
         }

@@ -6,11 +6,13 @@
  * other in the order in which the router took them, each at the time it was stamped with. Because that order agrees with
  * the real time of requests and replies, this is more than strict serializability.
  */
+import { Prng } from '../../src/base/prng.js'
 import { type Asked, ClientSink, SimulatedClient } from './client.js'
 import { elementsOf, NIL_ARRAY, OK } from './encoding.js'
 import { type Expectation, Model, type ModelScan } from './model.js'
 import { scannedCursor, scannedKeys } from './model-commands.js'
 import { attempt, isBlocking, isList } from './model-lists.js'
+import { isSet } from './model-sets.js'
 import { ModelWaiters } from './model-waiters.js'
 import { describeKey, SimulatedServer } from './simulated-server.js'
 import { expanded, type Profile, type Step, stepsOf } from './workload.js'
@@ -66,7 +68,9 @@ class Run {
 
   constructor(profile: Profile) {
     this.#profile = profile
-    this.#server = new SimulatedServer(profile.shards, profile.databases, this.#sink, profile.seed)
+    const random = new Prng(profile.seed ^ 0x511ce)
+    const isSliceOver = profile.isSliced ? () => random.below(3) > 0 : undefined
+    this.#server = new SimulatedServer(profile.shards, profile.databases, this.#sink, profile.seed, isSliceOver)
     for (let slot = 0; slot < profile.clients; slot++) {
       this.#sink.clients.push(new SimulatedClient(slot, this.#server, this.#history))
     }
@@ -80,6 +84,9 @@ class Run {
         return
       case 'drain':
         server.drain(step.shard, step.frames)
+        return
+      case 'slice':
+        server.shards[step.shard]?.executor.sliceWork()
         return
       case 'poll':
         server.router.poll()
@@ -120,7 +127,7 @@ class Run {
     this.#workOff()
     this.#endWaits()
     for (const client of this.#sink.clients) client.unwatch()
-    this.#askForLists()
+    this.#askForCollections()
     this.#workOff()
     const unanswered = this.#history.filter((asked) => asked.reply === undefined)
     if (unanswered.length > 0) throw new Error(`no reply ever comes to:\n${unanswered.map(describe).join('\n')}`)
@@ -151,12 +158,13 @@ class Run {
     this.#workOff()
   }
 
-  /** The lists are compared through the replies that a client gets, like everything else. */
-  #askForLists(): void {
+  /** What is in collections is compared through the replies that a client gets, like everything else. */
+  #askForCollections(): void {
     const [client] = this.#sink.clients
     for (let database = 0; database < this.#profile.databases; database++) {
       client?.issue(['select', String(database)], false)
       for (const key of this.#profile.listKeys) client?.issue(['lrange', key, '0', '-1'], false)
+      for (const key of this.#profile.setKeys) client?.issue(['smembers', key], false)
     }
   }
 
@@ -184,7 +192,7 @@ class Run {
     for (const [index, database] of model.databases.entries()) {
       const expected = [...database]
         .map(([key, { value, expireAtMs }]) =>
-          describeKey(this.#server.shardOf(key), key, isList(value) ? 'a list' : value, expireAtMs),
+          describeKey(this.#server.shardOf(key), key, shownValue(value), expireAtMs),
         )
         .sort()
       if (found[index]?.join('\n') !== expected.join('\n')) {
@@ -193,6 +201,11 @@ class Run {
     }
     return undefined
   }
+}
+
+/** As `SimulatedServer.contents` shows it. */
+function shownValue(value: string): string {
+  return isList(value) || isSet(value) ? 'a collection' : value
 }
 
 /** What is wrong with the reply to `asked`, after the model has done it. */

@@ -14,6 +14,8 @@ export type Step =
   | { readonly do: 'disconnect'; readonly client: number }
   | { readonly do: 'publish' }
   | { readonly do: 'drain'; readonly shard: number; readonly frames: number }
+  /** A slice of long work. */
+  | { readonly do: 'slice'; readonly shard: number }
   | { readonly do: 'poll' }
   /** Frames are published, every shard works off what it has, and the replies are taken in. */
   | { readonly do: 'turn' }
@@ -30,6 +32,10 @@ export interface Profile {
   readonly keys: readonly string[]
   /** Keys of lists, which clients wait for; none in runs without lists. */
   readonly listKeys: readonly string[]
+  /** Keys of sets; none in runs without sets. */
+  readonly setKeys: readonly string[]
+  /** Whether commands over several sets, and large records on their way, are cut into slices. */
+  readonly isSliced: boolean
   /**
    * Clients wait for lists with a destination. Then a request makes no more than one list, as it would depend on which
    * thread is faster in which order two of them are moved on.
@@ -62,6 +68,8 @@ export function profileOf(seed: number, shards?: number): Profile {
     hasWholeKeyspace: random.below(2) === 0,
     listKeys: random.below(2) === 0 ? [] : Array.from({ length: 1 + random.below(5) }, (_, i) => `l${i}`),
     hasFlows: random.below(2) === 0,
+    setKeys: random.below(2) === 0 ? [] : Array.from({ length: 2 + random.below(4) }, (_, i) => `s${i}`),
+    isSliced: random.below(3) > 0,
   }
 }
 
@@ -137,7 +145,7 @@ class Workload {
           frames: 1 + this.#below(this.#oneIn(3) ? 50 : 3),
         }
       case 3:
-        return { do: 'poll' }
+        return this.#oneIn(2) ? { do: 'poll' } : { do: 'slice', shard: this.#below(this.#profile.shards) }
       case 4:
         return { do: 'turn' }
       default:
@@ -203,6 +211,7 @@ class Workload {
     const { hasExpiry, hasWholeKeyspace } = this.#profile
     const n = this.#below(inTransaction ? 12 : 11)
     if (this.#profile.listKeys.length > 0 && this.#oneIn(2)) return this.#onLists(inTransaction)
+    if (this.#profile.setKeys.length > 0 && this.#oneIn(2)) return this.#onSets()
     if (n < 3) return this.#dependent()
     if (n < 5) return this.#overShards()
     if (n === 5 && hasExpiry) return this.#expiry()
@@ -247,6 +256,35 @@ class Workload {
       }
       default:
         return ['blmove', key, other, side(), side(), timeout]
+    }
+  }
+
+  #onSets(): readonly string[] {
+    const { setKeys } = this.#profile
+    const [key, other] = [this.#pick(setKeys), this.#pick(setKeys)]
+    const members = (count: number): string[] => Array.from({ length: count }, () => `m${this.#below(20)}`)
+    const sources = (): string[] => Array.from({ length: 1 + this.#below(6) }, () => this.#pick(setKeys))
+    switch (this.#below(12)) {
+      case 0:
+      case 1:
+      case 2:
+        return ['sadd', key, ...members(1 + this.#below(10))]
+      case 3:
+        return ['srem', key, ...members(1 + this.#below(3))]
+      case 4:
+        return ['smembers', key]
+      case 5:
+        return [this.#pick(['sunion', 'sinter', 'sdiff']), ...sources()]
+      case 6:
+        return this.#pick([
+          ['del', key, other],
+          ['rename', key, other],
+          ['copy', key, other, 'REPLACE'],
+          ['pexpire', key, '10'],
+          ['set', key, 'x'],
+        ])
+      default:
+        return [this.#pick(['sunionstore', 'sinterstore', 'sdiffstore']), key, ...sources()]
     }
   }
 

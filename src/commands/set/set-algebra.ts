@@ -17,10 +17,6 @@ import { type ArgumentSpec, allKeys, type CommandSpec, type KeySpec } from '../s
 import { membersReply } from './members-reply.js'
 import { type Operation, SetCombination } from './set-combination.js'
 
-/** Up to so many members are looked at without letting others run in between: less than a millisecond. */
-const STRAIGHT_MEMBERS_MAX = 2000
-const SLICE_MEMBERS = 256
-
 const NO_KEYS = encodeError('ERR numkeys should be greater than 0')
 const TOO_MANY_KEYS = encodeError("ERR Number of keys can't be greater than number of args")
 const NEGATIVE_LIMIT = encodeError("ERR LIMIT can't be negative")
@@ -29,7 +25,7 @@ function combine(call: ShardCall, operation: Operation): void {
   const { reply } = call
   const combination = new SetCombination(call)
   if (!combination.begin(operation, 1, call.argc)) return
-  if (combination.needsPending || combination.work > STRAIGHT_MEMBERS_MAX) {
+  if (combination.needsPending || combination.work > call.portions.straightElementsMax) {
     const pending = call.keyspace.sets.beginPending(NO_EXPIRY, combination.expected)
     combination.into(pending, pending)
     workOut(call, combination, pending, () => {
@@ -59,7 +55,7 @@ function store(call: ShardCall, operation: Operation): void {
 
 /** Works a combination out, in slices if it is long, and calls `end` in the last of them. */
 function workOut(call: ShardCall, combination: SetCombination, pending: PendingSet | null, end: () => void): void {
-  if (combination.work > STRAIGHT_MEMBERS_MAX) {
+  if (combination.work > call.portions.straightElementsMax) {
     call.inSlices(slices(call, combination, pending, end))
     return
   }
@@ -78,7 +74,7 @@ function* slices(
   end: () => void,
 ): Generator<undefined, void, undefined> {
   try {
-    while (!combination.step(SLICE_MEMBERS)) yield
+    while (!combination.step(call.portions.stepElements)) yield
     end()
   } finally {
     release(call, pending)

@@ -128,9 +128,11 @@ export function readInteger(call: ShardCall, i: number, error: Uint8Array = erro
   return integer
 }
 
-/** Whether argument `i` is this one character. */
+/** Whether argument `i` is this one character; a zero byte ends the argument, as in Redis. */
 export function isCharacter(call: ShardCall, i: number, character: number): boolean {
-  return call.lengths[i] === 1 && call.bytes[call.offsets[i] as number] === character
+  const length = call.lengths[i] as number
+  const offset = call.offsets[i] as number
+  return length > 0 && call.bytes[offset] === character && (length === 1 || call.bytes[offset + 1] === 0)
 }
 
 const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX)

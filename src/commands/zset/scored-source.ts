@@ -67,12 +67,13 @@ export class ScoredSource implements MemberVisitor {
   }
 
   /**
-   * Visits a portion of the elements, about so many.
+   * Visits a portion of the elements.
    * @param position 0 at first, then what the last call returned
    * @returns where to go on, or `VISITED`
    */
-  visitSome(visit: ElementVisit, position: number, elementsMax: number): number {
+  visitSome(visit: ElementVisit, position: number): number {
     if (this.size === 0) return VISITED
+    const elementsMax = this.call.portions.stepElements
     if (!this.isSet) return this.visitSorted(visit, position, elementsMax)
     this.visit = visit
     return this.members!.visitSome(this, position, elementsMax)

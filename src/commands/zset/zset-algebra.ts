@@ -12,7 +12,7 @@ import { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import { type AlgebraCommand, AlgebraInputs } from './algebra-inputs.js'
 import type { ElementVisit, ScoredSource } from './scored-source.js'
-import { replyMembers, replyMembersAndScores, runResult, runWork, STEP_ELEMENTS, storeResult } from './zset-result.js'
+import { replyMembers, replyMembersAndScores, runResult, runWork, storeResult } from './zset-result.js'
 
 export function zunion(call: ShardCall): void {
   combine(call, { operation: 'union', result: 'replied' })
@@ -76,7 +76,7 @@ function* visitAll(
   for (let position = 0; position !== VISITED; ) {
     source.open()
     for (const other of asked) other.open()
-    position = source.visitSome(visit, position, STEP_ELEMENTS)
+    position = source.visitSome(visit, position)
     yield
   }
 }

@@ -11,7 +11,7 @@ import { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import { RangeKind, range } from './zset-bounds.js'
 import { isOfOtherType, longArgument, replyElement, replyElementCount } from './zset-reply.js'
-import { runResult, STEP_ELEMENTS, storeResult } from './zset-result.js'
+import { runResult, storeResult } from './zset-result.js'
 
 const LIMIT_WITHOUT_KIND = encodeError(
   'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX',
@@ -88,7 +88,7 @@ function* collect(call: ShardCall, result: SortedSetResult, first: number, count
   for (let rank = first; rank < first + count; ) {
     call.peek(2)
     const set = sortedSets.open(call.db)
-    const end = Math.min(first + count, rank + STEP_ELEMENTS)
+    const end = Math.min(first + count, rank + call.portions.stepElements)
     for (set.seek(rank); rank < end; rank++) {
       result.scoreOf(set.memberBytes, set.memberOffset, set.memberLength)
       result.add(set.memberBytes, set.memberOffset, set.memberLength, set.score)

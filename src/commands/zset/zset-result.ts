@@ -7,11 +7,6 @@ import type { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import { replyElement, replyElementCount } from './zset-reply.js'
 
-/** Up to so many elements are worked through without letting others run in between: a few milliseconds. */
-export const STRAIGHT_ELEMENTS_MAX = 2000
-/** A step of longer work. */
-export const STEP_ELEMENTS = 256
-
 /** Takes an arranged result. @returns what is left to do of it step by step; only the last step replies */
 type ResultUse = (call: ShardCall, result: SortedSetResult) => Iterable<undefined>
 
@@ -33,7 +28,7 @@ export function runResult(
 
 /** Runs work over about so many elements, in slices if it is long. */
 export function runWork(call: ShardCall, size: number, steps: Generator<undefined>): void {
-  if (size > STRAIGHT_ELEMENTS_MAX) call.inSlices(steps)
+  if (size > call.portions.straightElementsMax) call.inSlices(steps)
   else while (steps.next().done !== true);
 }
 

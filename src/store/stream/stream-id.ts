@@ -149,11 +149,15 @@ export class StreamId {
   }
 
   /**
-   * Reads an ID from its text. A text without a sequence gets the least one, or with `missingSequenceIsMax` the greatest.
+   * Reads an ID from its text, which a zero byte ends as in Redis. A text without a sequence gets the least one, or with
+   * `missingSequenceIsMax` the greatest.
    * @param forms what is taken besides numbers: bits of `IdForm`
    * @returns false when the text is no ID; the fields are undefined then
    */
-  parse(bytes: Uint8Array, offset: number, length: number, forms: number, missingSequenceIsMax = false): boolean {
+  parse(bytes: Uint8Array, offset: number, lengthMax: number, forms: number, missingSequenceIsMax = false): boolean {
+    if (lengthMax > TEXT_BYTES_TAKEN_MAX) return false
+    let length = 0
+    while (length < lengthMax && bytes[offset + length] !== 0) length++
     this.isSequenceGiven = true
     if (length === 1 && (bytes[offset] === MINUS || bytes[offset] === PLUS)) {
       if ((forms & IdForm.withEnds) === 0) return false
@@ -161,7 +165,6 @@ export class StreamId {
       else this.setMax()
       return true
     }
-    if (length > TEXT_BYTES_TAKEN_MAX) return false
     let dash = 0
     while (dash < length && bytes[offset + dash] !== MINUS) dash++
     if (!parseUint64(bytes, offset, dash)) return false
