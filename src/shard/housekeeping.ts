@@ -16,6 +16,8 @@ const PERIOD_MS = 100
 const ACTIVE_EXPIRE_BUDGET_US = 25_000
 /** How long memory of removed values is given back between two batches of requests, at least. */
 const PORTION_US = 200
+/** And at most, whatever kept the batch. */
+const PORTION_US_MAX = 2000
 /** The longest that a request waits for a slice of idle work. */
 const IDLE_SLICE_US = 500
 
@@ -84,11 +86,11 @@ export class Housekeeping {
    */
   giveBackMemory(): void {
     const { condemned, arena } = this.#keyspace
-    if (!condemned.isEmpty) {
-      const batchUs = this.#batchStartedUs === 0 ? 0 : this.#monotonicUs() - this.#batchStartedUs
-      condemned.step(Math.max(PORTION_US, batchUs), this.#monotonicUs)
-    } else if (arena.hasCondemned()) {
+    if (arena.hasCondemned()) {
       arena.release()
+    } else if (!condemned.isEmpty) {
+      const batchUs = this.#batchStartedUs === 0 ? 0 : this.#monotonicUs() - this.#batchStartedUs
+      condemned.step(Math.min(Math.max(PORTION_US, batchUs), PORTION_US_MAX), this.#monotonicUs)
     }
     this.#batchStartedUs = 0
   }

@@ -122,7 +122,8 @@ export class Chunks {
     if (page < this.firstFreePage[chunk]!) this.firstFreePage[chunk] = page
     if (free < this.pagesPerChunk - this.headerPages) return
     if (this.emptyChunk === NO_CHUNK) this.emptyChunk = chunk
-    else this.dropChunk(chunk)
+    // A portion of a large value may empty many in one go.
+    else this.condemned.push(this.dropChunk(chunk))
   }
 
   /**
@@ -138,7 +139,7 @@ export class Chunks {
   /** Takes a chunk of its own back. */
   releaseWhole(chunk: number): void {
     this.touchedBytes -= this.bytes[chunk]!.length
-    this.dropChunk(chunk)
+    this.giveBack(this.dropChunk(chunk))
   }
 
   /** Forgets all runs at once. The memory goes back to the system, the first part of it now, see `release`. */
@@ -164,18 +165,21 @@ export class Chunks {
     if (this.emptyChunk === NO_CHUNK) return
     const chunk = this.emptyChunk
     this.emptyChunk = NO_CHUNK
-    this.dropChunk(chunk)
+    this.giveBack(this.dropChunk(chunk))
   }
 
-  /** True while chunks that `reset` left have not gone back to the system. */
+  /** True while chunks that were given up have not gone back to the system. */
   hasCondemned(): boolean {
     return this.condemned.length > 0
   }
 
-  /** Gives one chunk that `reset` left back to the system. */
+  /** Gives one chunk that was given up back to the system. */
   release(): void {
     const buffer = this.condemned.pop()
-    if (buffer === undefined) return
+    if (buffer !== undefined) this.giveBack(buffer)
+  }
+
+  private giveBack(buffer: ArrayBuffer): void {
     releaseChunk(buffer)
     this.freed++
   }
@@ -233,15 +237,14 @@ export class Chunks {
     return chunk
   }
 
-  /** Gives a chunk in which no block lives back to the system. */
-  private dropChunk(chunk: number): void {
+  /** Gives up a chunk in which no block lives. @returns its memory */
+  private dropChunk(chunk: number): ArrayBuffer {
     const buffer = this.buffers[chunk]!
     assert(buffer !== null, 'a chunk was dropped twice')
     this.touchedBytes -= this.touchedPages[chunk]! * PAGE_BYTES
     this.clearChunk(chunk)
     this.count--
-    this.freed++
-    releaseChunk(buffer)
+    return buffer
   }
 
   private clearChunk(chunk: number): void {

@@ -255,11 +255,12 @@ export class Keyspace {
       if (database === null) continue
       while (database.resizeStep()) if (clockUs() - startedUs >= budgetUs) return true
     }
-    if (!this.condemned.isEmpty && this.condemned.step(budgetUs, clockUs)) return true
     while (this.arena.hasCondemned()) {
       this.arena.release()
-      if (clockUs() - startedUs >= budgetUs) return this.arena.hasCondemned()
+      if (clockUs() - startedUs >= budgetUs) return true
     }
+    if (!this.condemned.isEmpty && this.condemned.step(budgetUs, clockUs)) return true
+    if (this.arena.hasCondemned()) return true
     this.releaseIdleChunk()
     return false
   }
