@@ -210,7 +210,7 @@ export class Server implements ServerServices {
       this.slowlog.slowerThanUs = config.number('slowlog-log-slower-than')
       this.slowlog.maxLength = config.number('slowlog-max-len')
       this.latency.thresholdMs = config.number('latency-monitor-threshold')
-      this.#dispatcher.slowThresholdUs = Math.min(
+      this.#dispatcher.main.slowThresholdUs = Math.min(
         this.slowlog.slowerThanUs < 0 ? Number.POSITIVE_INFINITY : this.slowlog.slowerThanUs,
         this.latency.thresholdMs > 0 ? this.latency.thresholdMs * 1000 : Number.POSITIVE_INFINITY,
       )

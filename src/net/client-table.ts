@@ -50,6 +50,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   readonly #bell: Bell
   router!: Router
   dispatcher!: Dispatcher
+  /** Called with what a shard tells of its own accord, see `Notice` in frames.ts. */
+  onNotice: (kind: number, number: number, bytes: Uint8Array, offset: number, length: number) => void = () => {}
   /** Called when a connection has closed. */
   onClosed: (connection: Connection) => void = () => {}
   /** Output above this stops reading from the client, in bytes. */
@@ -115,6 +117,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#queueTurn()
     this.nowMs = this.#clock.nowMs()
     this.dispatcher.nowMs = this.nowMs
+    this.dispatcher.main.nowMs = this.nowMs
     this.router.setTime(this.nowMs)
   }
 
@@ -143,7 +146,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#flushAll()
     if (this.#stalled.size > 0) this.#resumeStalled()
     if (router.blocked.nextDeadlineMs !== this.#timerMs) this.#setTimer()
-    if (router.outstanding === 0 && !router.isCongested) return
+    if (router.outstanding === 0 && !router.isCongested && !router.isListening) return
     // A ring that is full empties without replies, while a large frame goes through it.
     if (++this.#looks <= LOOKS_MAX || router.isCongested) {
       if (frames === 0) this.#nap()
@@ -200,6 +203,10 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       this.#owedBySlot.delete(slot)
       this.#freeSlots.push(slot)
     }
+  }
+
+  notice(kind: number, number: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.onNotice(kind, number, bytes, offset, length)
   }
 
   blocked(slot: number): void {

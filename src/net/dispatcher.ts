@@ -5,10 +5,8 @@
  * Runs on the main thread, in the callback that a socket's bytes arrive in. The order of the checks is Redis's
  * (`processCommand`), because clients see which error comes first.
  */
-import { asciiBytes, copyOf, joinBytes } from '../base/bytes.js'
-import { loggedArguments } from '../base/slowlog.js'
+import { copyOf } from '../base/bytes.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
-import { type DeferredReply, MainCall } from '../commands/main-call.js'
 import type { ServerServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { arityFits, findCommandId, findSubcommandId, fullNameOf, idOf, isContainer, specs } from '../commands/table.js'
@@ -17,9 +15,10 @@ import { ReplyWriter } from '../resp/reply-writer.js'
 import { ParseResult, RequestParser } from '../resp/request-parser.js'
 import { RequestFlag } from '../ring/frames.js'
 import { mayWait, routeBlocking } from '../router/blocking-route.js'
-import type { Answer, CommandRequest } from '../router/request.js'
+import type { CommandRequest } from '../router/request.js'
 import type { Router } from '../router/router.js'
 import type { Connection } from './connection.js'
+import { deliver, MainCommands } from './main-commands.js'
 import type { Session } from './session.js'
 import { sessionCommands } from './transaction-commands.js'
 
@@ -30,8 +29,6 @@ const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 const LARGE_REQUEST_BYTES = 64 * 1024
 
 const CommandKind = { shard: 0, main: 1, session: 2, container: 3, blocking: 4 } as const
-
-const OK = asciiBytes('+OK\r\n')
 
 /** What a client can have done at once after MULTI; everything else is queued, UNWATCH too. */
 const NEVER_QUEUED: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
@@ -61,10 +58,11 @@ export class Dispatcher {
   readonly statistics = new CommandStatistics()
   commandsProcessed = 0
   readonly router: Router
+  /** Runs the commands of the main thread. */
+  readonly main: MainCommands
   readonly policy: DispatchPolicy
   readonly #parser = new RequestParser()
   readonly #events: DispatchEvents
-  readonly #call: MainCall
   readonly #writer = new ReplyWriter()
   readonly #kinds: Uint8Array
   readonly #denyOom: Uint8Array
@@ -73,10 +71,6 @@ export class Dispatcher {
   readonly #queueable: Uint8Array
   readonly #monotonicUs: () => number
   nowMs = 0
-  #connection!: Connection
-  #sequence = 0
-  #deferred = false
-  #answer: Answer | null = null
 
   constructor(
     router: Router,
@@ -89,7 +83,7 @@ export class Dispatcher {
     this.policy = policy
     this.#events = events
     this.#monotonicUs = monotonicUs
-    this.#call = new MainCall(server, this.#writer, () => this.#defer())
+    this.main = new MainCommands(server, this.statistics, events.slow, monotonicUs)
     this.#kinds = Uint8Array.from(specs, (spec) => {
       if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined)
         return CommandKind.container
@@ -279,7 +273,8 @@ export class Dispatcher {
       const { slot } = connection
       routeBlocking(this.router, id, slot, sequence, session.database, flags, bytes, offsets, lengths, argc)
     } else if (kind === CommandKind.main) {
-      this.#runMain(connection, spec, id, bytes, offsets, lengths, argc)
+      this.commandsProcessed++
+      this.main.run(connection, spec, id, bytes, offsets, lengths, argc)
     } else {
       this.#runSession(connection, spec, bytes, offsets, lengths, argc)
     }
@@ -321,123 +316,7 @@ export class Dispatcher {
     connection.issued = (sequence + 1) | 0
     this.#writer.attachScratch()
     this.#writer.queued()
-    this.#deliver(connection, sequence)
-  }
-
-  #deliver(connection: Connection, sequence: number): void {
-    const writer = this.#writer
-    const { replyMode } = connection.session
-    const silent = replyMode === 'off' || replyMode === 'skip'
-    connection.deliver(sequence, 1, writer.bytes, writer.start, silent ? 0 : writer.position - writer.start)
-  }
-
-  #runMain(
-    connection: Connection,
-    spec: CommandSpec,
-    id: number,
-    bytes: Uint8Array,
-    offsets: Int32Array,
-    lengths: Int32Array,
-    argc: number,
-  ): void {
-    this.commandsProcessed++
-    const sequence = connection.issued
-    connection.issued = (sequence + 1) | 0
-    this.#callMain(connection, spec, id, bytes, offsets, lengths, argc, sequence, null)
-    if (!this.#deferred) this.#deliver(connection, sequence)
-  }
-
-  #callMain(
-    connection: Connection,
-    spec: CommandSpec,
-    id: number,
-    bytes: Uint8Array,
-    offsets: Int32Array,
-    lengths: Int32Array,
-    argc: number,
-    sequence: number,
-    answer: Answer | null,
-  ): void {
-    const call = this.#call
-    const writer = this.#writer
-    this.#connection = connection
-    this.#sequence = sequence
-    this.#answer = answer
-    this.#deferred = false
-    call.bytes = bytes
-    call.offsets = offsets
-    call.lengths = lengths
-    call.argc = argc
-    call.spec = spec
-    call.session = connection.session
-    call.nowMs = this.nowMs
-    writer.attachScratch()
-    writer.resp3 = connection.session.resp === 3
-    const startedUs = this.#monotonicUs()
-    ;(spec.main as (call: MainCall) => void)(call)
-    const durationUs = this.#monotonicUs() - startedUs
-    this.statistics.record(id, durationUs)
-    if (writer.lastError !== null) {
-      this.statistics.recordFailure(id, writer.lastError)
-      writer.lastError = null
-    }
-    if (durationUs >= this.slowThresholdUs) {
-      this.#events.slow(connection, spec, durationUs, loggedArguments(undefined, bytes, argc, offsets, lengths))
-    }
-  }
-
-  /** Commands of the main thread that take at least this long are reported, in µs. */
-  slowThresholdUs = Number.POSITIVE_INFINITY
-
-  #defer(): DeferredReply {
-    this.#deferred = true
-    const connection = this.#connection
-    const sequence = this.#sequence
-    const answer = this.#answer
-    const reply = new ReplyWriter()
-    reply.attachScratch()
-    reply.resp3 = connection.session.resp === 3
-    const { replyMode } = connection.session
-    const silent = replyMode === 'off' || replyMode === 'skip'
-    return {
-      reply,
-      send: () => {
-        if (answer !== null) answer(reply.take())
-        else connection.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
-      },
-    }
-  }
-
-  /** Runs a queued command of the main thread inside EXEC. */
-  runQueued(connection: Connection, request: CommandRequest, answer: Answer): void {
-    const id = idOf(request.spec)
-    if (this.#kinds[id] === CommandKind.session) {
-      // UNWATCH, the only one that is queued. EXEC has forgotten the watches of its client already, and those that came
-      // after EXEC are none of its business.
-      this.statistics.record(id, 0)
-      answer(OK)
-      return
-    }
-    const offsets = new Int32Array(request.argv.length)
-    const lengths = new Int32Array(request.argv.length)
-    let at = 0
-    request.argv.forEach((argument, i) => {
-      offsets[i] = at
-      lengths[i] = argument.length
-      at += argument.length
-    })
-    this.#callMain(
-      connection,
-      request.spec,
-      id,
-      joinBytes(request.argv),
-      offsets,
-      lengths,
-      request.argv.length,
-      0,
-      answer,
-    )
-    if (!this.#deferred) answer(this.#writer.take())
+    deliver(connection, sequence, this.#writer)
   }
 
   #runSession(

@@ -76,7 +76,7 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
       connection: connection.slot,
       commands,
       watchedKeys,
-      runOnMain: (request, reply) => dispatcher.runQueued(connection, request, reply),
+      runOnMain: (request, reply) => dispatcher.main.runQueued(connection, request, reply),
       database: () => session.database,
       flags: () => (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0),
       nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,

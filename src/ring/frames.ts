@@ -19,7 +19,9 @@
  *   1  target                   3  replies in this frame (0: more of this reply follows) | padding << 24
  *
  * A target is a connection's slot; or with the top bit set a gather (partial replies that the router merges); or with the
- * bit below it the slot of a connection whose client may be blocked by the command.
+ * bit below it the slot of a connection whose client may be blocked by the command. Both bits make a notice, which answers
+ * nothing: the bits below are what it is about (`Notice`), word 2 is a number that belongs to it (a database, a slot), and the
+ * payload is bytes. A notice that is larger than a frame may be comes in pieces, all but the last with `NOTICE_GOES_ON`.
  */
 
 export const FrameKind = {
@@ -70,6 +72,17 @@ export const RequestFlag = {
 
 export const TARGET_GATHER = 0x80000000 | 0
 export const TARGET_BLOCKING = 0x40000000
+
+export const TARGET_NOTICE = TARGET_GATHER | TARGET_BLOCKING
+export const NOTICE_GOES_ON = 0x100
+
+/** What a shard tells the main thread of its own accord. */
+export const Notice = {
+  /** A keyspace event. The number is the database; the payload the event's name, a zero byte and the key. */
+  event: 1,
+  /** A key that clients may have cached has changed. The number is the database, the payload the key. */
+  changed: 2,
+} as const
 
 export const REPLY_COUNT_MASK = 0x00ffffff
 export const REPLY_PADDING_SHIFT = 24

@@ -25,6 +25,7 @@ import {
   RequestFlag,
   TARGET_BLOCKING,
   TARGET_GATHER,
+  TARGET_NOTICE,
 } from '../ring/frames.js'
 import { type BlockedClientSink, BlockedClients, type BlockedCommand } from './blocked-clients.js'
 import { type Coordinator, coordinators } from './coordinators.js'
@@ -34,13 +35,14 @@ import { GatherTable } from './gather.js'
 import { type Lock, LockOwners } from './lock-owners.js'
 import { mergeReplies } from './merge.js'
 import type { Migration } from './migrate.js'
+import { NoticeAssembly, type NoticeSink } from './notice-assembly.js'
 import { pack } from './packed-arguments.js'
 import type { Answer, CommandRequest } from './request.js'
 import type { ShardLink } from './shard-link.js'
 import { split } from './split.js'
 
 /** Takes the replies to clients: `count` whole replies from `sequence` on, or with count 0 a piece of one. */
-export type ReplySink = BlockedClientSink
+export type ReplySink = BlockedClientSink & NoticeSink
 
 const RouteKind = { main: 0, key: 1, split: 2, shards: 3, hops: 4, router: 5 } as const
 
@@ -57,6 +59,7 @@ export class Router {
   readonly feeds: Feeds
   readonly #sink: ReplySink
   readonly #gathers = new GatherTable()
+  readonly #notices: NoticeAssembly
   readonly #shardOfSlot = new Uint8Array(HASH_SLOTS)
   readonly #kinds: Uint8Array
   /** The position of the first key where it is the same in every call, else 0. */
@@ -70,6 +73,8 @@ export class Router {
    * asks shards without knowing of its locks.
    */
   actingOwner = 0
+  /** Somebody wants notices of shards as they come, and not only with the next replies. */
+  isListening = false
   /** Flags that frames carry besides their own, because of the transaction that they belong to: likewise. */
   actingFlags = 0
 
@@ -84,6 +89,7 @@ export class Router {
     this.links = links
     this.shardCount = links.length
     this.#sink = sink
+    this.#notices = new NoticeAssembly(sink, links.length)
     this.databases = databases
     this.random = new Prng(randomSeed)
     for (let slot = 0; slot < HASH_SLOTS; slot++) {
@@ -433,6 +439,8 @@ export class Router {
         link.outstanding -= count
         if ((target & (TARGET_GATHER | TARGET_BLOCKING)) === 0) {
           this.#sink.reply(target, words[word + 2] as number, count, bytes, offset + REPLY_BYTES, length)
+        } else if ((target & TARGET_NOTICE) === TARGET_NOTICE) {
+          this.#notices.accept(link.shard, target, words[word + 2] as number, bytes, offset + REPLY_BYTES, length)
         } else if ((target & TARGET_GATHER) === 0) {
           const kind = (words[word] as number) >>> FRAME_KIND_SHIFT
           const slot = target & ~TARGET_BLOCKING

@@ -33,6 +33,7 @@ import { CommandTiming } from './command-timing.js'
 import { Gauge } from './gauges.js'
 import { Housekeeping } from './housekeeping.js'
 import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
+import { Notices } from './notices.js'
 import { ReplySender } from './reply-sender.js'
 import { resetFigures, shardFigures } from './shard-figures.js'
 import type { ShardOptions } from './shard-options.js'
@@ -62,6 +63,7 @@ export class ShardExecutor implements ShardSelf {
   readonly locks = new LockTable()
   readonly blocking: Blocking
   readonly slicedWork: SlicedWork
+  readonly notices = new Notices()
   servedClients = 0
   transactionAborted = false
   readonly #requests: RingConsumer
@@ -137,9 +139,12 @@ export class ShardExecutor implements ShardSelf {
   /** What is due between batches of requests. */
   periodic(): void {
     this.housekeeping.giveBackMemory()
+    if (!this.housekeeping.periodic()) return
     // A client may wait for a stream whose time is over.
-    if (!this.housekeeping.periodic() || this.blocking.serve(0) === 0) return
-    this.#timing.end()
+    const isServed = this.blocking.serve(0) > 0
+    if (!isServed && this.notices.isEmpty) return
+    if (isServed) this.#timing.end()
+    this.notices.sendTo(this.#sender)
     this.#sender.flush()
   }
 
@@ -271,6 +276,7 @@ export class ShardExecutor implements ShardSelf {
     }
     if ((flags & RequestFlag.mayBlock) !== 0) this.blocking.endAttempt(target, words, word)
     else sender.end()
+    if (!this.notices.isEmpty) this.notices.sendTo(sender)
     if (this.blocking.waiting.readyCount !== 0) {
       if ((flags & RequestFlag.within) === 0) this.blocking.serve(0)
       else this.blocking.waiting.defer()
@@ -351,6 +357,7 @@ export class ShardExecutor implements ShardSelf {
     this.#timing.statistics.recordRun(id, (flags & RequestFlag.part) === 0 ? 1 : 0, usedUs)
     this.#checkDuration(target, id, usedUs)
     sender.end()
+    if (!this.notices.isEmpty) this.notices.sendTo(sender)
     // Ahead of the frames that waited for the locks, which came later. What other shards lend is served from at its unlock.
     if (owner < 0 && this.blocking.waiting.readyCount !== 0) this.blocking.serve(owner)
     this.slicedWork.finishFirst((frame) => this.#resume(frame))

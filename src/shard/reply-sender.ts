@@ -11,7 +11,14 @@
 
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { alignFrame, type RingProducer } from '../ring/byte-ring.js'
-import { FrameKind, REPLY_BYTES, REPLY_PADDING_SHIFT, RequestFlag } from '../ring/frames.js'
+import {
+  FrameKind,
+  NOTICE_GOES_ON,
+  REPLY_BYTES,
+  REPLY_PADDING_SHIFT,
+  RequestFlag,
+  TARGET_NOTICE,
+} from '../ring/frames.js'
 
 /** A frame is begun only where this much room is contiguous; most replies fit, and a wrap wastes no more than this. */
 const FRAME_BYTES_MIN = 2048
@@ -101,6 +108,21 @@ export class ReplySender {
       true,
     )
     this.#commit(frame, REPLY_BYTES + 8, this.#target, this.#sequence, 1, FrameKind.parked)
+  }
+
+  /** Tells the main thread something, behind the replies so far. No reply may be open. */
+  notice(kind: number, number: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#closeFrame()
+    const end = offset + length
+    let from = offset
+    do {
+      const piece = Math.min(end - from, this.#ring.frameBytesMax - REPLY_BYTES)
+      const frame = this.#reserve(alignFrame(REPLY_BYTES + piece))
+      this.#ring.bytes.set(bytes.subarray(from, from + piece), frame + REPLY_BYTES)
+      from += piece
+      const target = TARGET_NOTICE | kind | (from < end ? NOTICE_GOES_ON : 0)
+      this.#commit(frame, REPLY_BYTES + piece, target, number, 0)
+    } while (from < end)
   }
 
   /** Lets the main thread see the replies so far, if it is looking. */

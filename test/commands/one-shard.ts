@@ -26,6 +26,7 @@ export class OneShard {
       },
       blocked: () => {},
       failed: () => {},
+      notice: () => {},
       released: () => {},
     }
     this.server = new SimulatedServer(1, 2, sink, SEED)

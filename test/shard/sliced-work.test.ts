@@ -30,6 +30,7 @@ describe('between two slices of a command', () => {
       },
       blocked: () => {},
       failed: () => {},
+      notice: () => {},
       released: () => {},
     }
     server = new SimulatedServer(1, 2, sink, 3, () => true)

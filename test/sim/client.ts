@@ -319,6 +319,8 @@ export class ClientSink implements ReplySink {
     this.clients[slot]?.blocked()
   }
 
+  notice(): void {}
+
   failed(): void {
     // Statistics are not simulated.
   }

@@ -1,0 +1,156 @@
+/**
+ * Runs the commands of the main thread, for clients and inside EXEC. Main thread.
+ *
+ * Invariant: one command is in hand at a time; what it promises for later (`defer`) carries all that it needs.
+ */
+import { asciiBytes, joinBytes } from '../base/bytes.js'
+import { loggedArguments } from '../base/slowlog.js'
+import type { CommandStatistics } from '../commands/command-statistics.js'
+import { type DeferredReply, MainCall } from '../commands/main-call.js'
+import type { ServerServices } from '../commands/server-services.js'
+import type { CommandSpec } from '../commands/spec.js'
+import { idOf } from '../commands/table.js'
+import { ReplyWriter } from '../resp/reply-writer.js'
+import type { Answer, CommandRequest } from '../router/request.js'
+import type { Connection } from './connection.js'
+import { sessionCommands } from './transaction-commands.js'
+
+const OK = asciiBytes('+OK\r\n')
+
+type SlowHandler = (connection: Connection, spec: CommandSpec, durationUs: number, argv: readonly string[]) => void
+
+export class MainCommands {
+  nowMs = 0
+  readonly #call: MainCall
+  readonly #writer = new ReplyWriter()
+  readonly #statistics: CommandStatistics
+  readonly #onSlow: SlowHandler
+  readonly #monotonicUs: () => number
+  #connection!: Connection
+  #sequence = 0
+  #deferred = false
+  #answer: Answer | null = null
+
+  constructor(server: ServerServices, statistics: CommandStatistics, onSlow: SlowHandler, monotonicUs: () => number) {
+    this.#call = new MainCall(server, this.#writer, () => this.#defer())
+    this.#statistics = statistics
+    this.#onSlow = onSlow
+    this.#monotonicUs = monotonicUs
+  }
+
+  /** Runs a client's command, whose reply takes its place in the connection's order. */
+  run(
+    connection: Connection,
+    spec: CommandSpec,
+    id: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+  ): void {
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    this.#execute(connection, spec, id, bytes, offsets, lengths, argc, sequence, null)
+    if (!this.#deferred) deliver(connection, sequence, this.#writer)
+  }
+
+  #execute(
+    connection: Connection,
+    spec: CommandSpec,
+    id: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+    sequence: number,
+    answer: Answer | null,
+  ): void {
+    const call = this.#call
+    const writer = this.#writer
+    this.#connection = connection
+    this.#sequence = sequence
+    this.#answer = answer
+    this.#deferred = false
+    call.bytes = bytes
+    call.offsets = offsets
+    call.lengths = lengths
+    call.argc = argc
+    call.spec = spec
+    call.session = connection.session
+    call.nowMs = this.nowMs
+    writer.attachScratch()
+    writer.resp3 = connection.session.resp === 3
+    const startedUs = this.#monotonicUs()
+    ;(spec.main as (call: MainCall) => void)(call)
+    const durationUs = this.#monotonicUs() - startedUs
+    this.#statistics.record(id, durationUs)
+    if (writer.lastError !== null) {
+      this.#statistics.recordFailure(id, writer.lastError)
+      writer.lastError = null
+    }
+    if (durationUs >= this.slowThresholdUs) {
+      this.#onSlow(connection, spec, durationUs, loggedArguments(undefined, bytes, argc, offsets, lengths))
+    }
+  }
+
+  /** Commands of the main thread that take at least this long are reported, in µs. */
+  slowThresholdUs = Number.POSITIVE_INFINITY
+
+  #defer(): DeferredReply {
+    this.#deferred = true
+    const connection = this.#connection
+    const sequence = this.#sequence
+    const answer = this.#answer
+    const reply = new ReplyWriter()
+    reply.attachScratch()
+    reply.resp3 = connection.session.resp === 3
+    const { replyMode } = connection.session
+    const silent = replyMode === 'off' || replyMode === 'skip'
+    return {
+      reply,
+      send: () => {
+        if (answer !== null) answer(reply.take())
+        else connection.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
+      },
+    }
+  }
+
+  /** Runs a queued command of the main thread inside EXEC. */
+  runQueued(connection: Connection, request: CommandRequest, answer: Answer): void {
+    const id = idOf(request.spec)
+    if (sessionCommands[request.spec.name] !== undefined && request.spec.group === 'transactions') {
+      // UNWATCH, the only one that is queued. EXEC has forgotten the watches of its client already, and those that came
+      // after EXEC are none of its business.
+      this.#statistics.record(id, 0)
+      answer(OK)
+      return
+    }
+    const offsets = new Int32Array(request.argv.length)
+    const lengths = new Int32Array(request.argv.length)
+    let at = 0
+    request.argv.forEach((argument, i) => {
+      offsets[i] = at
+      lengths[i] = argument.length
+      at += argument.length
+    })
+    this.#execute(
+      connection,
+      request.spec,
+      id,
+      joinBytes(request.argv),
+      offsets,
+      lengths,
+      request.argv.length,
+      0,
+      answer,
+    )
+    if (!this.#deferred) answer(this.#writer.take())
+  }
+}
+
+/** Gives the connection the reply that has been written, or nothing where it wants none. */
+export function deliver(connection: Connection, sequence: number, writer: ReplyWriter): void {
+  const { replyMode } = connection.session
+  const silent = replyMode === 'off' || replyMode === 'skip'
+  connection.deliver(sequence, 1, writer.bytes, writer.start, silent ? 0 : writer.position - writer.start)
+}

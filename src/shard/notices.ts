@@ -1,0 +1,56 @@
+/**
+ * What the command in hand has to tell the main thread beside its reply: kept until the reply has ended, then sent behind it.
+ *
+ * Runs in a shard worker. Costs one comparison for each command while there is nothing to tell. Invariant: notices leave in
+ * the order in which they were added.
+ */
+import type { ReplySender } from './reply-sender.js'
+
+const BYTES_INITIAL = 4096
+/** Above this the buffer is given up when it is empty. */
+const BYTES_KEPT_MAX = 64 * 1024
+
+interface Entry {
+  readonly kind: number
+  readonly number: number
+  readonly end: number
+}
+
+export class Notices {
+  #bytes = new Uint8Array(BYTES_INITIAL)
+  #length = 0
+  readonly #entries: Entry[] = []
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0
+  }
+
+  /** Adds bytes to the payload of the notice that the next `add` ends. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    const needed = this.#length + length
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
+      grown.set(this.#bytes.subarray(0, this.#length))
+      this.#bytes = grown
+    }
+    this.#bytes.set(bytes.subarray(offset, offset + length), this.#length)
+    this.#length = needed
+  }
+
+  /** Ends a notice, whose payload has been appended. `number` is a 32-bit integer. */
+  add(kind: number, number: number): void {
+    this.#entries.push({ kind, number, end: this.#length })
+  }
+
+  /** Sends all there are. No reply may be open. */
+  sendTo(sender: ReplySender): void {
+    let from = 0
+    for (const { kind, number, end } of this.#entries) {
+      sender.notice(kind, number, this.#bytes, from, end - from)
+      from = end
+    }
+    this.#entries.length = 0
+    this.#length = 0
+    if (this.#bytes.length > BYTES_KEPT_MAX) this.#bytes = new Uint8Array(BYTES_INITIAL)
+  }
+}
