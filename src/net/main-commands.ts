@@ -13,7 +13,6 @@ import { idOf } from '../commands/table.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import type { Answer, CommandRequest } from '../router/request.js'
 import type { Connection } from './connection.js'
-import { sessionCommands } from './transaction-commands.js'
 
 const OK = asciiBytes('+OK\r\n')
 
@@ -118,7 +117,7 @@ export class MainCommands {
   /** Runs a queued command of the main thread inside EXEC. */
   runQueued(connection: Connection, request: CommandRequest, answer: Answer): void {
     const id = idOf(request.spec)
-    if (sessionCommands[request.spec.name] !== undefined && request.spec.group === 'transactions') {
+    if (request.spec.main === undefined) {
       // UNWATCH, the only one that is queued. EXEC has forgotten the watches of its client already, and those that came
       // after EXEC are none of its business.
       this.#statistics.record(id, 0)
