@@ -21,11 +21,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resp: ['base'],
   ring: ['base'],
   store: ['base'],
+  lua: ['base', 'resp'],
   commands: ['base', 'resp', 'store'],
   // The shard's side and the main thread's side meet in the rings and in the command table, and nowhere else.
-  shard: ['base', 'resp', 'ring', 'store', 'commands'],
+  shard: ['base', 'resp', 'ring', 'store', 'lua', 'commands'],
   router: ['base', 'resp', 'ring', 'commands'],
-  net: ['base', 'config', 'resp', 'ring', 'commands', 'router'],
+  net: ['base', 'config', 'resp', 'ring', 'lua', 'commands', 'router'],
 }
 
 /** What nothing imports because something outside runs it. An entry point wires: it may import from every folder. */
