@@ -55,9 +55,7 @@ function moveRoot(source: Database, sourceKey: Uint8Array, target: Database, tar
   const { type, encoding } = source
   const expireAtMs = source.expireAtMs()
   const root = source.bytes.slice(source.valueOffset, source.valueOffset + source.valueLength)
-  if (target.findForWrite(targetKey, 0, targetKey.length)) target.remove()
-  target.create(targetKey, 0, targetKey.length, type, encoding, root.length, expireAtMs)
-  target.bytes.set(root, target.valueOffset)
+  target.setCollection(targetKey, 0, targetKey.length, type, encoding, root, expireAtMs)
   const found = source.peek(sourceKey, 0, sourceKey.length)
   assert(found, 'a record that was moved must still exist')
   source.removeWithoutValue()

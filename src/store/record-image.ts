@@ -4,6 +4,7 @@
  * Owned by one shard's thread. Image: type (1 byte), encoding (1 byte), expiry in ms (float64, little endian, NO_EXPIRY
  * for none), then the value: flat encodings as they lie in the record, the others as their kind writes them.
  */
+import { assert } from '../base/assert.js'
 import { ByteSink, ByteSource } from '../base/byte-sink.js'
 import type { Database } from './database.js'
 import { WHOLE } from './value-kind.js'
@@ -54,24 +55,25 @@ export class RecordImport {
   private position = 0
 
   /**
-   * Adds a portion. The first one removes what stands under the key. The image may lie somewhere else each time.
+   * Adds a portion. The first one takes the place of what stands under the key. The image may lie somewhere else each time.
    * @returns whether it was the last
    */
   step(db: Database, key: Uint8Array, image: Uint8Array, elementsMax: number): boolean {
     const source = new ByteSource(image, this.position)
-    const found = db.findForWrite(key, 0, key.length)
     if (this.position === 0) {
-      if (found) db.remove()
       const type = source.u8()
       const encoding = source.u8()
       const expireAtMs = source.f64()
       if (isFlat(encoding)) {
-        db.create(key, 0, key.length, type, encoding, image.length - source.at, expireAtMs)
-        db.bytes.set(image.subarray(source.at), db.valueOffset)
+        db.setCollection(key, 0, key.length, type, encoding, image.subarray(source.at), expireAtMs)
         adoptFields(db)
         return true
       }
+      if (db.findForWrite(key, 0, key.length)) db.remove()
       db.keyspace.kindOf(type).createEmpty(db, key, 0, key.length, encoding, expireAtMs)
+    } else {
+      const found = db.findForWrite(key, 0, key.length)
+      assert(found, 'a record that is being imported must exist')
     }
     db.kind.readSome(db, source, elementsMax)
     this.position = source.at

@@ -51,6 +51,30 @@ const SCENARIOS: readonly Scenario[] = [
     command: ['sadd', 's', ...members(25, 'n')],
     mayEndEarly: true,
   },
+  {
+    name: 'RENAME of a table over a string',
+    before: [
+      ['sadd', 's', ...members(150)],
+      ['set', 't', 'old'],
+    ],
+    command: ['rename', 's', 't'],
+  },
+  {
+    name: 'RENAME of a hash over a table',
+    before: [
+      ['hset', 's', ...fields(20)],
+      ['sadd', 't', ...members(150)],
+    ],
+    command: ['rename', 's', 't'],
+  },
+  {
+    name: 'COPY of a packed list over a table',
+    before: [
+      ['rpush', 's', ...members(20)],
+      ['sadd', 't', ...members(150)],
+    ],
+    command: ['copy', 's', 't', 'replace'],
+  },
   { name: 'SMOVE to a new key', before: [['sadd', 's', 'a']], command: ['smove', 's', 't', 'a'] },
   {
     name: 'SMOVE to a table',
