@@ -12,7 +12,7 @@ import { compareUnit, readExpectations, readWaiting, updateExpectations, type Wa
 import { type Reports, renderDetails, renderTable } from './report.js'
 import { fetchSuite, type SuiteSource } from './source.js'
 import { makeTree, type Target } from './target.js'
-import { runUnit, type UnitReport } from './unit.js'
+import { type PortRange, portsOf, runUnit, type UnitReport } from './unit.js'
 
 const UNITS_DEFAULT = [
   'unit/protocol',
@@ -103,10 +103,13 @@ async function main(): Promise<void> {
   const references: UnitReport[] = []
   if (options.reference) for (const unit of options.units) references.push(await reference(unit, source, options))
   const reports: Reports = new Map()
-  for (const [index, shards] of options.shards.entries()) {
-    const target = targets[index] as Target
-    reports.set(shards, await runTarget(target, shards, source, waiting, options))
-  }
+  // Side by side, because most tests wait for something most of the time.
+  const results = await Promise.all(
+    options.shards.map((shards, index) =>
+      runTarget(targets[index] as Target, shards, source, waiting, options, portsOf(index, options.shards.length)),
+    ),
+  )
+  for (const [index, shards] of options.shards.entries()) reports.set(shards, results[index] as UnitReport[])
 
   process.stdout.write(`${renderTable(source.version, options.units, references, reports)}\n\n`)
   process.stdout.write(`${renderDetails(references, reports, waiting).join('\n')}\n`)
@@ -163,7 +166,7 @@ async function reference(unit: string, source: SuiteSource, options: Options): P
   )
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as UnitReport
   const target: Target = { label: 'redis-server', shards: null, server: '/usr/bin/redis-server' }
-  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] })
+  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] }, portsOf(0, 1))
   if (result === undefined) throw new Error(`no result for ${unit}`)
   mkdirSync(path.dirname(file), { recursive: true })
   // A reference that was cut short would make every later comparison look better than it is.
@@ -177,12 +180,12 @@ async function runTarget(
   source: SuiteSource,
   waiting: readonly WaitingTest[],
   options: Options,
+  ports: PortRange,
 ): Promise<UnitReport[]> {
   const tree = makeTree(target, source.folder, path.join(cacheFolder, 'runs'))
   const reports: UnitReport[] = []
   try {
     for (const unit of options.units) {
-      process.stderr.write(`${target.label}: ${unit} `)
       const expected = readExpectations(expectedFile)[unit]?.[shards]
       const result = await runUnit({
         unit,
@@ -192,8 +195,11 @@ async function runTarget(
         culprits: options.check ? (expected?.culprits ?? []) : [],
         limitSeconds: options.limitSeconds,
         roundsMax: options.roundsMax,
+        ports,
       })
-      process.stderr.write(`${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`)
+      process.stderr.write(
+        `${target.label}: ${unit} ${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`,
+      )
       reports.push(result)
     }
   } finally {

@@ -36,6 +36,20 @@ export interface UnitOptions {
   readonly culprits: readonly string[]
   readonly limitSeconds: number
   readonly roundsMax: number
+  /** The ports that its servers may take. */
+  readonly ports: PortRange
+}
+
+/** From `min` up to `max`, which is not one of them. */
+export interface PortRange {
+  readonly min: number
+  readonly max: number
+}
+
+/** The ports of one of several runs side by side. */
+export function portsOf(run: number, runs: number): PortRange {
+  const width = Math.floor((PORT_MAX - PORT_MIN) / runs)
+  return { min: PORT_MIN + run * width, max: PORT_MIN + (run + 1) * width }
 }
 
 /** No single test of the suite is silent for this long on a slow machine; a hanging one costs this much. */
@@ -123,7 +137,8 @@ async function runRound(options: UnitOptions, culprits: readonly string[], deadl
   const skipFile = path.join(options.tree, 'skip.txt')
   mkdirSync(options.tree, { recursive: true })
   writeFileSync(skipFile, `${skips.join('\n')}\n`)
-  const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN - PORTS_PER_RUN))
+  const { min, max } = options.ports
+  const port = min + Math.floor(Math.random() * (max - min - PORTS_PER_RUN))
   const args = [
     'tests/test_helper.tcl',
     '--single',
