@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Most tests wait for a server most of the time.
+    maxWorkers: 2,
     // A test starts servers in processes of their own. With two at a time on a machine of two cores they are slow, not stuck.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -39,6 +39,8 @@ export function render(results: readonly Recorded[]): string {
     collectionMemory(results),
     tail(results),
     neighbour(results),
+    evalsha(results),
+    bullmq(results),
     stall(results),
   ].filter((text) => text !== '')
   return sections.length === 0 ? '_Nothing has been measured yet._' : sections.join('\n\n')
@@ -136,6 +138,43 @@ function neighbour(results: readonly Recorded[]): string {
       `again, in milliseconds. ${where(rows)}`,
     '',
     markdownTable(['server', 'shards', 'GET/s', 'p50', 'p99', 'p99.9', 'max'], lines),
+  ].join('\n')
+}
+
+function evalsha(results: readonly Recorded[]): string {
+  const rows = newest(results, 'evalsha', (one) => [one.shards, one.peer?.name, one.command, one.pipeline].join())
+  if (rows.length === 0) return ''
+  const lines = rows.map((row): Cell[] => [
+    row.command ?? '',
+    row.pipeline ?? '',
+    shards(row),
+    row.own.opsPerSecond ?? '',
+    nameOf(row.peer),
+    row.peer?.opsPerSecond ?? '',
+    `${row.ratio?.toFixed(2)}×`,
+  ])
+  return [
+    `Scripts a second by their hash, each on one of ${rows[0]?.keys} keys, ${rows[0]?.clients} connections. ${where(rows)}`,
+    '',
+    markdownTable(['script', 'pipeline', 'shards', 'scripts/s', 'compared with', 'scripts/s', 'ratio'], lines),
+  ].join('\n')
+}
+
+function bullmq(results: readonly Recorded[]): string {
+  const rows = newest(results, 'bullmq', (one) => [one.shards, one.peer?.name, one.command, one.keys].join())
+  if (rows.length === 0) return ''
+  const lines = rows.map((row): Cell[] => [
+    row.command ?? '',
+    shards(row),
+    row.own.opsPerSecond ?? '',
+    nameOf(row.peer),
+    row.peer?.opsPerSecond ?? '',
+    `${row.ratio?.toFixed(2)}×`,
+  ])
+  return [
+    `Jobs of BullMQ a second, queue and worker in one process beside the server, the worker with 50 jobs at a time. ${where(rows)}`,
+    '',
+    markdownTable(['jobs', 'shards', 'jobs/s', 'compared with', 'jobs/s', 'ratio'], lines),
   ].join('\n')
 }
 

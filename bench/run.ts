@@ -6,10 +6,13 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { bullmq } from './scenarios/bullmq.js'
 import { collectionMemory } from './scenarios/collection-memory.js'
+import { evalsha } from './scenarios/evalsha.js'
 import { fuzz } from './scenarios/fuzz.js'
 import { memory } from './scenarios/memory.js'
 import { neighbour } from './scenarios/neighbour.js'
+import { pubsub } from './scenarios/pubsub.js'
 import { soak } from './scenarios/soak.js'
 import { stall } from './scenarios/stall.js'
 import { tail } from './scenarios/tail.js'
@@ -22,22 +25,26 @@ const USAGE = `npm run bench -- [scenario] [options]
   collections     throughput of every command of redis-benchmark on lists, sets, hashes and sorted sets
   collection-memory  resident bytes for each element of collections, growth of V8's heap
   neighbour       p99 of GETs beside a long ZUNIONSTORE
+  pubsub          messages delivered to 100 subscribers
+  evalsha         short scripts, and scripts of 1 ms on keys of all shards (at 1 and at 4 shards)
+  bullmq          jobs of BullMQ added and processed a second
   tail            p99.9 with millions of keys and writes
   stall           longest stall while the keyspace grows
   soak            long mixed load with every answer checked
   fuzz            hostile input next to a session whose answers are checked
 
   --quick              throughput only: about 40 s, prints geometric means, records nothing
-  --shards 1,2,4       soak and fuzz take each of them in turn, the others the first (default max(1, cores - 1))
+  --shards 1,2,4       soak, fuzz, evalsha and bullmq take each of them, the others the first (default max(1, cores - 1))
   --peer name=path     compare with this server too; may be repeated
   --no-redis           do not compare with redis-server
   --server PATH        what to measure (default dist/src/cli.js)
   --commands set,get   throughput
-  --pipelines 1,16,64  throughput
-  --clients 50         throughput, tail
-  --rounds 7           throughput
+  --pipelines 1,16,64  throughput, evalsha (1,16)
+  --clients 50         throughput, evalsha, tail
+  --rounds 7           throughput, evalsha, bullmq
   --seconds N          tail (60), soak (600), fuzz (60)
-  --keys N             memory (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000)
+  --keys N             memory (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000), jobs of
+                       bullmq (2000)
   --rate N             tail: open loop with N commands a second instead of a closed loop
   --seed N             tail, soak, fuzz (default: random, printed)`
 
@@ -58,7 +65,7 @@ async function main(): Promise<void> {
       'no-redis': { type: 'boolean', default: false },
       server: { type: 'string', default: 'dist/src/cli.js' },
       commands: { type: 'string' },
-      pipelines: { type: 'string', default: '1,16,64' },
+      pipelines: { type: 'string' },
       clients: { type: 'string', default: '50' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -86,7 +93,7 @@ async function main(): Promise<void> {
         own,
         peers,
         commands: (values.commands ?? (scenario === 'throughput' ? CORE_COMMANDS : COLLECTION_COMMANDS)).split(','),
-        pipelines: values.pipelines.split(',').map(Number),
+        pipelines: (values.pipelines ?? '1,16,64').split(',').map(Number),
         clients: Number(values.clients),
         rounds: number(values.rounds, values.quick ? 3 : 7),
         turnSeconds: values.quick ? 0.3 : 1,
@@ -107,6 +114,19 @@ async function main(): Promise<void> {
         seconds: number(values.seconds, 40),
         seed,
       })
+    case 'pubsub':
+      return pubsub({ own, peers, seconds: number(values.seconds, 20) })
+    case 'evalsha':
+      return evalsha({
+        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        peers,
+        pipelines: (values.pipelines ?? '1,16').split(',').map(Number),
+        clients: Number(values.clients),
+        rounds: number(values.rounds, 7),
+        turnSeconds: values.quick ? 0.3 : 1,
+      })
+    case 'bullmq':
+      return bullmq({ specs, peers, jobs: number(values.keys, 2_000), rounds: number(values.rounds, 7) })
     case 'tail':
       process.stdout.write(`seed ${seed}\n`)
       return tail({

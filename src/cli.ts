@@ -15,6 +15,7 @@ import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
 import { loadWithinDescriptorLimit } from './load-modules.js'
 import { createLogger, type Logger, logStart } from './log.js'
 import type { RunningServer } from './main.js'
+import { shutdownOptionsIn } from './shutdown-options.js'
 
 const STANDARD_INPUT = 0
 
@@ -97,7 +98,9 @@ async function serve(argv: readonly string[]): Promise<void> {
   const log = createLogger(configuration)
   logStart(log, configuration)
   try {
-    endOnSignals(await start(configuration, log), log)
+    const server = await start(configuration, log)
+    endOnSignals(server, configuration, log)
+    await server.ready
   } catch (error) {
     if (!isOperational(error)) throw error
     log.warning(error.message)
@@ -116,7 +119,7 @@ async function start(configuration: Configuration, log: Logger): Promise<Running
 }
 
 /** The first signal lets the server end in order; a second SIGINT ends it at once, as with Redis. */
-function endOnSignals(server: RunningServer, log: Logger): void {
+function endOnSignals(server: RunningServer, configuration: Configuration, log: Logger): void {
   let ending = false
   const end = (signal: NodeJS.Signals) => {
     if (ending) {
@@ -128,8 +131,14 @@ function endOnSignals(server: RunningServer, log: Logger): void {
     }
     ending = true
     log.warning(`Received ${signal} scheduling shutdown...`)
-    server.shutdown().then(
-      () => process.exit(0),
+    const words =
+      signal === 'SIGINT' ? configuration.words('shutdown-on-sigint') : configuration.words('shutdown-on-sigterm')
+    server.shutdown(shutdownOptionsIn(words)).then(
+      (isEnded) => {
+        if (isEnded) process.exit(0)
+        log.warning('Errors trying to shut down the server. Check the logs for more information.')
+        ending = false
+      },
       (error: unknown) => {
         log.warning({ err: error }, 'The shutdown failed')
         process.exit(1)

@@ -9,9 +9,15 @@ import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
-import { shardEvict, shardResetStatistics, shardSetting, shardStatistics } from './commands/internal.js'
+import { shardEvict, shardResetStatistics, shardSetting, shardStatistics, shardTracking } from './commands/internal.js'
 import { usedMemoryBytes } from './commands/memory-overhead.js'
-import type { NetworkStatistics, ServerServices, SessionView, ShardStatistics } from './commands/server-services.js'
+import type {
+  NetworkStatistics,
+  ScriptServices,
+  ServerServices,
+  SessionView,
+  ShardStatistics,
+} from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
 import { categoriesOf, commands, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
@@ -20,20 +26,33 @@ import type { Logger } from './log.js'
 import { MemoryGuard } from './memory-guard.js'
 import { ClientLimits } from './net/client-limits.js'
 import { ClientTable } from './net/client-table.js'
-import { Connection } from './net/connection.js'
 import { Dispatcher, type DispatchPolicy } from './net/dispatcher.js'
-import { type AcceptedSocket, Listener, type SocketHandlers } from './net/listener.js'
+import type { FunctionLibraries } from './net/function-libraries.js'
+import { KeyspaceChannels } from './net/keyspace-channels.js'
 import { MigrationLinks } from './net/migration-links.js'
+import { Monitors } from './net/monitors.js'
 import { Rates } from './net/rates.js'
-import { Session } from './net/session.js'
+import { Reception } from './net/reception.js'
+import { Scripting } from './net/scripting.js'
+import { Session, type SessionHost } from './net/session.js'
+import { Subscriptions } from './net/subscriptions.js'
+import { Tracking, trackingArguments } from './net/tracking.js'
 import { unwatchOnShards } from './net/transaction-commands.js'
+import { Persistence } from './persistence.js'
 import { bulkBody } from './resp/reply-reader.js'
+import { Notice } from './ring/frames.js'
 import { Router } from './router/router.js'
 import type { SlowCommand } from './shard/shard-options.js'
 import { SHARD_SETTING_NAMES } from './shard/shard-settings.js'
+import { ShardRequests } from './shard-requests.js'
 import { type ShardThreads, startShardThreads } from './shard-threads.js'
+import { Shutdown } from './shutdown.js'
+import type { ShutdownOptions } from './shutdown-options.js'
+import { SlowCommands } from './slow-commands.js'
 
 const NO_BYTES = new Uint8Array(0)
+/** Of scripts, see lua/script-host.ts. */
+const LOG_LEVELS = ['debug', 'verbose', 'notice', 'warning'] as const
 
 export class Server implements ServerServices {
   readonly version = shardkeepVersion()
@@ -51,7 +70,10 @@ export class Server implements ServerServices {
   readonly network: NetworkStatistics
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
-  lastSaveAtMs = this.startedAtMs
+  readonly channels = new Subscriptions()
+  readonly scripts: ScriptServices
+  readonly functions: FunctionLibraries
+  readonly persistence: Persistence
   startupMemoryBytes = 0
   peakMemoryBytes = 0
 
@@ -63,12 +85,32 @@ export class Server implements ServerServices {
   readonly #limits: ClientLimits
   readonly #migrationLinks: MigrationLinks
   readonly #rates: Rates
+  readonly #reception: Reception
   readonly #log: Logger
   readonly #policy: DispatchPolicy
-  #listener: Listener | null = null
+  readonly #shutdown: Shutdown
+  readonly #slowCommands: SlowCommands
+  readonly #keyspaceChannels = new KeyspaceChannels(this.channels)
+  readonly #monitors = new Monitors(systemClock)
+  readonly tracking = new Tracking(
+    (id) => this.#clients.byId(id),
+    (isActive, isBroadcasting) => {
+      this.askShards(shardTracking, trackingArguments(isActive, isBroadcasting), 0, () => {})
+      this.#listen()
+    },
+  )
+  readonly #sessionHost: SessionHost = {
+    subscriptions: this.channels,
+    monitors: this.#monitors,
+    tracking: this.tracking,
+    requiresPassword: () => this.#policy.requiresPassword,
+    unwatch: (session) => {
+      unwatchOnShards(this.#router, session)
+      this.#clients.touch()
+    },
+  }
   #cron: NodeJS.Timeout | null = null
   #cronPaused = false
-  #nextClientId = 1
   #ended: () => void = () => {}
   /** Ends when the server has shut down. */
   readonly ended = new Promise<void>((resolve) => {
@@ -86,12 +128,16 @@ export class Server implements ServerServices {
     this.configFile = config.configFile
     this.slowlog = new Slowlog(config.number('slowlog-log-slower-than'), config.number('slowlog-max-len'))
     this.latency = new LatencyMonitor(systemClock, config.number('latency-monitor-threshold'))
+    this.#slowCommands = new SlowCommands(this.slowlog, this.latency, systemClock)
     const databases = config.number('databases')
     this.#threads = startShardThreads({
       shardCount: this.shardCount,
       ringBytes: config.number('ring-size'),
       databases,
+      hasDeprecatedFunctions: config.flag('lua-enable-deprecated-api'),
       onSlow: (event) => this.#slowOnShard(event),
+      onLog: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
+      onRunning: (shard, command) => this.functions.noteRunning(shard, command),
       onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
     })
     this.#memory = new MemoryGuard(
@@ -115,6 +161,8 @@ export class Server implements ServerServices {
       pausedUntilMs: 0,
       pauseMode: 'all',
       isShuttingDown: false,
+      isLoading: false,
+      refusesWrites: false,
     }
     this.#dispatcher = new Dispatcher(
       this.#router,
@@ -129,19 +177,63 @@ export class Server implements ServerServices {
         },
         stalled: (connection) => this.#clients.stall(connection),
         paused: (connection) => this.#clients.pause(connection),
-        slow: (connection, spec, durationUs, argv) => this.#noteSlow(spec, durationUs, argv, connection.session),
+        slow: (connection, spec, durationUs, argv) =>
+          this.#slowCommands.note(spec, durationUs, argv, connection.session),
       },
+      this.#monitors,
       () => systemClock.monotonicUs(),
     )
     this.#clients.router = this.#router
     this.#clients.dispatcher = this.#dispatcher
     this.#migrationLinks = new MigrationLinks(() => this.#clients.touch())
     this.#router.migration = this.#migrationLinks
+    const scripting = new Scripting({
+      router: this.#router,
+      memory: this.#threads.scriptMemory,
+      commands: this.#dispatcher.main,
+      config,
+      isOutOfMemory: () => this.#memory.refusesWrites(),
+      touch: () => this.#clients.touch(),
+      makeSession: () => new Session(0, '', '', false, this.#clients.nowMs, this.#sessionHost),
+      log: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
+    })
+    this.functions = scripting.functions
+    this.scripts = scripting.registry
+    this.#router.scripts = scripting.registry
+    this.#dispatcher.scripting = scripting
+    this.persistence = new Persistence({
+      config,
+      clock: systemClock,
+      log,
+      policy: this.#policy,
+      shards: new ShardRequests(this.#router, () => this.#clients.touch()),
+      reports: this.#threads.memory,
+      usedBytes: () => this.#memory.usedBytes,
+      functions: this.functions,
+    })
+    this.#shutdown = new Shutdown(config, this.persistence, log, () => this.#close())
     this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
     this.#rates = new Rates(this.#clients, this.#dispatcher, this.#limits)
     this.network = this.#rates
+    this.#reception = new Reception({
+      config,
+      clock: systemClock,
+      log,
+      clients: this.#clients,
+      limits: this.#limits,
+      rates: this.#rates,
+      sessionHost: this.#sessionHost,
+    })
+    this.#clients.onNotice = (kind, number, bytes, offset, length) => {
+      if (kind === Notice.event) this.#keyspaceChannels.publish(number, bytes, offset, length)
+      else if (kind === Notice.scriptCommand) scripting.line.onNotice(number, bytes, offset, length)
+      else this.tracking.onNotice(kind, number, bytes, offset, length)
+    }
+    this.#clients.onTaken = () => this.tracking.broadcast()
     this.#clients.onClosed = (connection) => {
       connection.session.unwatchAll()
+      connection.session.endListening()
+      connection.session.stopTracking()
       this.#memory.clientGone(connection.session.totalMemoryBytes)
       this.#clients.touch()
     }
@@ -150,21 +242,7 @@ export class Server implements ServerServices {
 
   /** Listens, and begins the periodic work. Throws a ListenError. */
   async start(): Promise<void> {
-    const { config } = this
-    const listener = new Listener(
-      {
-        addresses: config.words('bind'),
-        port: this.port,
-        unixSocket: this.unixSocketPath === '' ? '' : config.path('unixsocket'),
-        unixSocketMode: config.number('unixsocketperm'),
-        backlog: config.number('tcp-backlog'),
-      },
-      (address, isUnixSocket) => this.#limits.admit(address, isUnixSocket),
-      (accepted) => this.#accept(accepted),
-      (message) => this.#log.warning(message),
-    )
-    await listener.listen()
-    this.#listener = listener
+    await this.#reception.listen()
     this.#scheduleCron()
     await new Promise<void>((resolve) => {
       // The first answer of every shard: from here on they serve.
@@ -173,32 +251,6 @@ export class Server implements ServerServices {
         resolve()
       })
     })
-  }
-
-  #accept({ socket, fd, address, localAddress, isUnixSocket }: AcceptedSocket): SocketHandlers {
-    const keepAliveS = this.config.number('tcp-keepalive')
-    if (!isUnixSocket && keepAliveS > 0) socket.setKeepAlive(true, keepAliveS * 1000)
-    const clients = this.#clients
-    const session = new Session(
-      this.#nextClientId++,
-      address,
-      localAddress,
-      isUnixSocket,
-      systemClock.nowMs(),
-      () => this.#policy.requiresPassword,
-      (unwatching) => {
-        unwatchOnShards(this.#router, unwatching)
-        clients.touch()
-      },
-    )
-    const connection = new Connection(clients.takeSlot(), socket, fd, clients, session)
-    clients.add(connection)
-    this.#rates.connectionsReceived++
-    return {
-      data: (bytes, length) => clients.receive(connection, bytes, length),
-      ended: () => connection.endInput(),
-      closing: () => connection.destroy(),
-    }
   }
 
   #followSettings(): void {
@@ -215,6 +267,7 @@ export class Server implements ServerServices {
         this.latency.thresholdMs > 0 ? this.latency.thresholdMs * 1000 : Number.POSITIVE_INFINITY,
       )
       this.#clients.pauseOutputBytes = config.number('client-pause-output-bytes')
+      this.#listen()
       this.#checkMemory()
       return undefined
     }
@@ -227,6 +280,7 @@ export class Server implements ServerServices {
         'slowlog-max-len',
         'latency-monitor-threshold',
         'client-pause-output-bytes',
+        'notify-keyspace-events',
         'maxmemory',
         'maxmemory-policy',
       ],
@@ -234,7 +288,7 @@ export class Server implements ServerServices {
     )
     for (const name of SHARD_SETTING_NAMES) {
       const send = (): undefined => {
-        const value = config.get([name]).get(name) ?? ''
+        const value = name === 'notify-keyspace-events' ? config.text(name) : (config.get([name]).get(name) ?? '')
         this.askShards(shardSetting, [NO_BYTES, asciiBytes(name), asciiBytes(value)], 0, () => {})
         return undefined
       }
@@ -246,6 +300,12 @@ export class Server implements ServerServices {
       this.#scheduleCron()
       return undefined
     })
+  }
+
+  /** Keys expire without anybody waiting for a reply. */
+  #listen(): void {
+    const wantsEvents = this.config.text('notify-keyspace-events') !== ''
+    this.#router.isListening = wantsEvents || this.tracking.clientCount > 0
   }
 
   #scheduleCron(): void {
@@ -260,6 +320,7 @@ export class Server implements ServerServices {
     this.#checkMemory()
     this.#limits.check()
     this.#rates.sample()
+    this.persistence.check()
     if (this.#policy.pausedUntilMs !== 0 && this.#policy.pausedUntilMs <= this.#clients.nowMs) this.unpauseClients()
   }
 
@@ -288,23 +349,8 @@ export class Server implements ServerServices {
     return { totalMs: exceededMs + exceedingMs, currentMs: exceedingMs }
   }
 
-  #slowOnShard(event: SlowCommand): void {
-    const spec = specs[event.id] as CommandSpec
-    const session = this.#clients.bySlot(event.target)?.session
-    this.#noteSlow(spec, event.durationUs, event.argv, session)
-  }
-
-  #noteSlow(spec: CommandSpec, durationUs: number, argv: readonly string[], session: SessionView | undefined): void {
-    if (spec.internal === true) return
-    this.latency.record(spec.flags.includes('fast') ? 'fast-command' : 'command', durationUs / 1000)
-    if (spec.flags.includes('skip_slowlog') || !this.slowlog.isSlow(durationUs)) return
-    this.slowlog.add(
-      Math.floor(systemClock.nowMs() / 1000),
-      Math.round(durationUs),
-      argv,
-      session?.address ?? '',
-      session?.name ?? '',
-    )
+  #slowOnShard({ id, target, durationUs, argv }: SlowCommand): void {
+    this.#slowCommands.note(specs[id] as CommandSpec, durationUs, argv, this.#clients.bySlot(target)?.session)
   }
 
   get migrationLinksKept(): number {
@@ -403,32 +449,25 @@ export class Server implements ServerServices {
     this.#cronPaused = paused
   }
 
-  shutdown(
-    options: { save: boolean | undefined; now: boolean; force: boolean },
-    failed: (errorText: string) => void,
-  ): void {
-    if (options.save === true && !options.force) {
-      this.#log.warning('Saving is not possible yet, so SHUTDOWN SAVE is refused.')
-      failed('ERR Errors trying to SHUTDOWN. Check logs.')
-      return
-    }
-    void this.end()
+  shutdown(options: ShutdownOptions, failed: (errorText: string) => void): void {
+    void this.end(options).then((isEnded) => {
+      if (!isEnded) failed('ERR Errors trying to SHUTDOWN. Check logs.')
+    })
   }
 
   abortShutdown(): boolean {
     return false
   }
 
-  /** Closes everything in order; `ended` ends after it. */
-  async end(): Promise<void> {
-    if (this.#policy.isShuttingDown) return
+  /** Ends the server, `ended` after it. @returns false when the last save failed, and it goes on */
+  end(options: ShutdownOptions): Promise<boolean> {
+    return this.#shutdown.begin(options)
+  }
+
+  async #close(): Promise<void> {
     this.#policy.isShuttingDown = true
-    this.#log.warning('User requested shutdown...')
-    if (this.config.savePoints().length > 0) {
-      this.#log.notice('Save points are configured, but saving to disk is not available yet: nothing was saved.')
-    }
     if (this.#cron !== null) clearInterval(this.#cron)
-    this.#listener?.close()
+    this.#reception.close()
     for (const connection of [...this.#clients.connections()]) {
       connection.flush()
       connection.destroy()

@@ -6,23 +6,33 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import { systemClock } from './base/clock.js'
 import type { ShardMemory } from './memory-guard.js'
 import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
 import { createClaimsMemory } from './ring/claims.js'
+import { createScriptMemory, type ScriptMemory } from './ring/script-memory.js'
 import { ShardLink } from './router/shard-link.js'
 import { Gauge } from './shard/gauges.js'
-import type { ShardBirth } from './shard/shard-loop.js'
+import type { ShardBirth, ShardEvent } from './shard/shard-loop.js'
 import type { SlowCommand } from './shard/shard-options.js'
+
+/** What each shard reports without being asked. */
+export interface ShardReport extends ShardMemory {
+  /** Modifications since the start, and how often it was emptied. */
+  readonly changes: number
+  readonly flushes: number
+}
 
 export interface ShardThreads {
   readonly links: readonly ShardLink[]
   /** Rings when a shard has replied. */
   readonly bell: Bell
   /** What each shard holds, as it reported last. */
-  readonly memory: readonly ShardMemory[]
+  readonly memory: readonly ShardReport[]
   /** See ring/claims.ts. */
   readonly claims: SharedArrayBuffer
+  readonly scriptMemory: ScriptMemory
   /** Ends all threads at once. */
   terminate(): Promise<void>
 }
@@ -31,20 +41,28 @@ export interface ShardThreadsOptions {
   readonly shardCount: number
   readonly ringBytes: number
   readonly databases: number
+  /** Of scripts, see ring/script-memory.ts. */
+  readonly hasDeprecatedFunctions: boolean
   readonly onSlow: (event: SlowCommand) => void
+  /** A script has something for the log. The level is the script's, see lua/script-host.ts. */
+  readonly onLog: (level: number, message: string) => void
+  /** A function runs there, and has for a while: the command that has called it. */
+  readonly onRunning: (shard: number, command: readonly Uint8Array[]) => void
   readonly onDeath: (shard: number, reason: string) => void
 }
 
 export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   const links: ShardLink[] = []
   const workers: Worker[] = []
-  const memory: ShardMemory[] = []
+  const memory: ShardReport[] = []
   const bellMemory = createBellMemory()
   const claims = createClaimsMemory()
+  const trackedKeys = new SharedArrayBuffer(4)
   const hashSeed = randomSeed64()
   let ending = false
-  for (let shard = 0; shard < options.shardCount; shard++) {
-    const requests = createRingMemory(options.ringBytes)
+  const scriptMemory = createScriptMemory(options.shardCount, systemClock.nowMs(), options.hasDeprecatedFunctions)
+  const requestRings = Array.from({ length: options.shardCount }, () => createRingMemory(options.ringBytes))
+  for (const [shard, requests] of requestRings.entries()) {
     const replies = createRingMemory(options.ringBytes, bellMemory)
     const gaugeMemory = new SharedArrayBuffer(Gauge.COUNT * 8)
     const birth: ShardBirth = {
@@ -53,16 +71,23 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       requests,
       replies,
       claims,
+      scriptMemory,
+      bells: requestRings.map(({ bell }) => bell),
       databases: options.databases,
       hashSeed,
       randomSeed: randomBytes(4).readUInt32LE(0),
       gauges: gaugeMemory,
+      trackedKeys,
     }
     const worker = new Worker(new URL('../workers/shard.js', import.meta.url), {
       workerData: birth,
       name: `shard-${shard}`,
     })
-    worker.on('message', options.onSlow)
+    worker.on('message', (event: ShardEvent) => {
+      if ('slow' in event) options.onSlow(event.slow)
+      else if ('running' in event) options.onRunning(shard, event.running)
+      else options.onLog(event.log.level, event.log.message)
+    })
     worker.on('error', (error) => options.onDeath(shard, error.stack ?? String(error)))
     worker.on('exit', (code) => {
       if (!ending) options.onDeath(shard, `its thread ended with code ${code}`)
@@ -76,6 +101,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
     bell: new Bell(bellMemory),
     memory,
     claims,
+    scriptMemory,
     terminate: async () => {
       ending = true
       await Promise.all(workers.map((worker) => worker.terminate()))
@@ -83,13 +109,19 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   }
 }
 
-function memoryOf(gauges: Float64Array): ShardMemory {
+function memoryOf(gauges: Float64Array): ShardReport {
   return {
     get usedBytes() {
       return gauges[Gauge.usedBytes] as number
     },
     get evictableKeys() {
       return gauges[Gauge.evictableKeys] as number
+    },
+    get changes() {
+      return gauges[Gauge.changes] as number
+    },
+    get flushes() {
+      return gauges[Gauge.flushes] as number
     },
   }
 }

@@ -21,12 +21,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resp: ['base'],
   ring: ['base'],
   store: ['base'],
+  rdb: ['base', 'store'],
   lua: ['base', 'resp'],
   commands: ['base', 'resp', 'store'],
-  // The shard's side and the main thread's side meet in the rings and in the command table, and nowhere else.
-  shard: ['base', 'resp', 'ring', 'store', 'lua', 'commands'],
-  router: ['base', 'resp', 'ring', 'commands'],
-  net: ['base', 'config', 'resp', 'ring', 'lua', 'commands', 'router'],
+  // Commands over several shards, for whoever can ask shards: the router, and scripts in a shard's worker.
+  hops: ['base', 'resp', 'ring', 'commands'],
+  // The shard's side and the main thread's side meet in the rings, the command table and what coordinates commands over shards.
+  shard: ['base', 'resp', 'ring', 'store', 'lua', 'commands', 'hops'],
+  router: ['base', 'resp', 'ring', 'commands', 'hops'],
+  net: ['base', 'config', 'resp', 'ring', 'lua', 'commands', 'hops', 'router'],
 }
 
 /** What nothing imports because something outside runs it. An entry point wires: it may import from every folder. */
@@ -39,16 +42,7 @@ const CIRCLES_OF_TYPES: readonly { readonly modules: readonly string[]; readonly
     reason: 'an entry holds its handler, the handler gets a call, and the call names the entry that it runs',
   },
   {
-    modules: [
-      'router/coordinators',
-      'router/feeding',
-      'router/lending',
-      'router/migrate',
-      'router/router',
-      'router/sort',
-      'router/split',
-      'router/stream-reads',
-    ],
+    modules: ['router/coordinators', 'router/feeding', 'router/migrate', 'router/router', 'router/scripts'],
     reason: 'the router hands what one frame cannot do to these, and they send their hops through the router',
   },
   {

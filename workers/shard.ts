@@ -6,7 +6,7 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { loadWithinDescriptorLimit } from '../src/load-modules.js'
-import type { ShardBirth } from '../src/shard/shard-loop.js'
+import type { ShardBirth, ShardEvent } from '../src/shard/shard-loop.js'
 
 const birth = workerData as ShardBirth
 await loadWithinDescriptorLimit(birth.shardCount)
@@ -15,13 +15,17 @@ const { ShardExecutor } = await import('../src/shard/executor.js')
 const { runShard } = await import('../src/shard/shard-loop.js')
 
 const port = parentPort as MessagePort
+const post = (event: ShardEvent): void => port.postMessage(event)
 
 const executor = new ShardExecutor({
   ...birth,
   gauges: new Float64Array(birth.gauges),
+  trackedKeys: new Int32Array(birth.trackedKeys),
   clock: systemClock,
   events: {
-    slow: (event) => port.postMessage(event),
+    slow: (event) => post({ slow: event }),
+    log: (level, message) => post({ log: { level, message } }),
+    running: (command) => post({ running: command }),
   },
 })
 

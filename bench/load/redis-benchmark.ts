@@ -8,7 +8,10 @@ import { startChild } from '../children.js'
 
 export interface BenchmarkLoad {
   readonly port: number
+  /** One of redis-benchmark's own tests, or what `words` are called in the record. */
   readonly command: string
+  /** A command to send in place of redis-benchmark's own test; it puts random numbers for `__rand_int__`. */
+  readonly words?: readonly string[]
   readonly clients: number
   readonly pipeline: number
   readonly requests: number
@@ -54,7 +57,8 @@ export function runRedisBenchmark(load: BenchmarkLoad): Promise<BenchmarkFigures
   const args = ['-h', '127.0.0.1', '-p', load.port, '-c', load.clients, '-P', load.pipeline]
   args.push('-n', load.requests, '-d', load.valueBytes, '-r', load.keys, '-e')
   const range = LIST_RANGE.exec(load.command)
-  if (range === null) args.push('-t', load.command)
+  if (load.words !== undefined) args.push(...load.words)
+  else if (range === null) args.push('-t', load.command)
   else args.push('LRANGE', 'mylist', 0, Number(range[1]) - 1)
   const child = startChild('redis-benchmark', args.map(String))
   return new Promise((resolve, reject) => {

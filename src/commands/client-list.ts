@@ -87,6 +87,8 @@ function wholeSeconds(fromMs: number, toMs: number): number {
 function clientLine(session: SessionView, call: MainCall): string {
   const inTransaction = session.queuedCommands >= 0
   const waiting = session.outputBytes
+  // Only a command in execution holds arguments outside the query buffer, and just one is: this one.
+  const argumentsInHand = session === call.session ? argumentBytes(call) : 0
   return [
     `id=${session.id}`,
     `addr=${session.address}`,
@@ -97,25 +99,24 @@ function clientLine(session: SessionView, call: MainCall): string {
     `idle=${wholeSeconds(session.lastInteractionMs, call.nowMs)}`,
     `flags=${session.flagLetters}`,
     `db=${session.database}`,
-    'sub=0',
-    'psub=0',
-    'ssub=0',
+    `sub=${session.subscriptionCount('channel')}`,
+    `psub=${session.subscriptionCount('pattern')}`,
+    `ssub=${session.subscriptionCount('shardChannel')}`,
     `multi=${session.queuedCommands}`,
     `qbuf=${session.queryBufferBytes}`,
     `qbuf-free=${session.queryBufferFreeBytes}`,
-    // Only a command in execution holds arguments outside the query buffer, and just one is: this one.
-    `argv-mem=${session === call.session ? argumentBytes(call) : 0}`,
+    `argv-mem=${argumentsInHand}`,
     `multi-mem=${inTransaction ? session.queuedBytes : 0}`,
     'rbs=0',
     'rbp=0',
     'obl=0',
     `oll=${waiting > 0 ? 1 : 0}`,
     `omem=${waiting}`,
-    `tot-mem=${session.totalMemoryBytes}`,
+    `tot-mem=${session.totalMemoryBytes + argumentsInHand}`,
     `events=${waiting > 0 ? 'rw' : 'r'}`,
     `cmd=${session.lastCommand === '' ? 'NULL' : session.lastCommand}`,
     `user=${session.user}`,
-    'redir=-1',
+    `redir=${session.tracking?.redirectTo ?? -1}`,
     `resp=${session.resp}`,
     `lib-name=${session.libraryName}`,
     `lib-ver=${session.libraryVersion}`,

@@ -1,5 +1,5 @@
 /**
- * CLIENT and its subcommands, except those about tracking.
+ * CLIENT and its subcommands. The handlers of the larger ones stand in files of their own.
  *
  * Runs on the main thread.
  */
@@ -7,6 +7,7 @@ import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
 import { CLIENT_NAME_REFUSED, isPlainWord } from './client-attributes.js'
 import { killClients } from './client-kill.js'
 import { clientInfo, listClients } from './client-list.js'
+import { caching, getRedirection, tracking, trackingInfo } from './client-tracking.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
 import type { ArgumentSpec, CommandFlag, CommandSpec, MainHandler } from './spec.js'
@@ -144,8 +145,12 @@ function noTouch(call: MainCall): void {
 
 function help(call: MainCall): void {
   writeHelp(call.reply, 'client', [
+    'CACHING (YES|NO)',
+    '    Track the keys of the next command in OPTIN mode, or do not in OPTOUT mode.',
     'GETNAME',
     "    Show this connection's name.",
+    'GETREDIR',
+    '    Show the id of the connection that is told of tracked keys in the place of this one.',
     'ID',
     "    Show this connection's id.",
     'INFO',
@@ -182,6 +187,11 @@ function help(call: MainCall): void {
     "    Name this connection's library, or its version.",
     'SETNAME <name>',
     '    Name this connection.',
+    'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+    '         [OPTIN] [OPTOUT] [NOLOOP]',
+    '    Tell this connection of changes of keys that it has cached, or stop that.',
+    'TRACKINGINFO',
+    '    Show what this connection tracks, and how.',
     'UNBLOCK <clientid> [TIMEOUT|ERROR]',
     '    End the wait of a connection that is blocked.',
     'UNPAUSE',
@@ -233,7 +243,26 @@ export const clientCommands: readonly CommandSpec[] = [
     summary: 'Holds the commands about connections.',
     complexity: 'That of the subcommand.',
     subcommands: [
+      subcommand(
+        'caching',
+        3,
+        PLAIN_FLAGS,
+        '6.0.0',
+        'Says whether the keys of the next command are tracked.',
+        caching,
+        {
+          arguments: [{ name: 'mode', type: 'oneof', arguments: [token('YES'), token('NO')] }],
+        },
+      ),
       subcommand('getname', 2, PLAIN_FLAGS, '2.6.9', "Answers the connection's name.", getName),
+      subcommand(
+        'getredir',
+        2,
+        PLAIN_FLAGS,
+        '6.0.0',
+        'Answers the id of the connection that is told of tracked keys in the place of this one.',
+        getRedirection,
+      ),
       subcommand('help', 2, ['loading', 'stale', 'sentinel'], '5.0.0', 'Explains the subcommands.', help),
       subcommand('id', 2, PLAIN_FLAGS, '5.0.0', "Answers the connection's id.", id),
       subcommand('info', 2, PLAIN_FLAGS, '6.2.0', 'Shows what is known of the connection.', clientInfo, {
@@ -362,6 +391,24 @@ export const clientCommands: readonly CommandSpec[] = [
       subcommand('setname', 3, PLAIN_FLAGS, '2.6.9', 'Names the connection.', setName, {
         arguments: [{ name: 'connection-name', type: 'string' }],
       }),
+      subcommand(
+        'tracking',
+        -3,
+        PLAIN_FLAGS,
+        '6.0.0',
+        'Tells the connection of changes of keys that it has cached.',
+        tracking,
+        {
+          complexity: 'O(1), and more with some options.',
+          arguments: [
+            { name: 'status', type: 'oneof', arguments: [token('ON'), token('OFF')] },
+            { name: 'client-id', type: 'integer', token: 'REDIRECT', optional: true },
+            { name: 'prefix', type: 'string', token: 'PREFIX', optional: true, multiple: true, multipleToken: true },
+            ...['BCAST', 'OPTIN', 'OPTOUT', 'NOLOOP'].map((word) => ({ ...token(word), optional: true })),
+          ],
+        },
+      ),
+      subcommand('trackinginfo', 2, PLAIN_FLAGS, '6.2.0', 'Shows what the connection tracks, and how.', trackingInfo),
       subcommand('unblock', -3, ADMIN_FLAGS, '5.0.0', 'Ends the wait of a connection that is blocked.', unblock, {
         complexity: 'O(log N) where N is the number of connections',
         arguments: [

@@ -34,6 +34,11 @@ export class CommandStatistics {
     this.recordError(reply)
   }
 
+  /** A command that ran and answered an error which has been counted already, by a command that it called. */
+  recordCountedFailure(id: number): void {
+    ;(this.#failed[id] as number)++
+  }
+
   /** A command that was refused before it ran. */
   recordRejection(id: number): void {
     ;(this.#rejected[id] as number)++

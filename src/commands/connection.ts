@@ -24,9 +24,19 @@ const INT32_MAX = 2147483647n
 const INT32_OUT_OF_RANGE = encodeError(`ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`)
 
 function ping(call: MainCall): void {
-  if (call.argc === 1) call.reply.pong()
-  else if (call.argc === 2) call.replyArgument(1)
-  else call.reply.error(PING_ARITY)
+  if (call.argc > 2) {
+    call.reply.error(PING_ARITY)
+  } else if (call.session.isSubscribed && call.session.resp === 2) {
+    // A subscriber of RESP2 tells what it gets by the first word.
+    call.reply.array(2)
+    call.reply.bulkText('pong')
+    if (call.argc === 1) call.reply.emptyBulk()
+    else call.replyArgument(1)
+  } else if (call.argc === 1) {
+    call.reply.pong()
+  } else {
+    call.replyArgument(1)
+  }
 }
 
 function echo(call: MainCall): void {

@@ -2,7 +2,7 @@
  * DEBUG RELOAD: takes the whole data set apart into RDB and makes it anew, which shows what RDB loses.
  *
  * The subcommand runs on the main thread, and each shard reloads itself at one place in the order, so that nobody sees the
- * time in between. Redis goes by a file; here the bytes stay in memory.
+ * time in between. Redis goes by a file; here the bytes stay in memory, and only NOSAVE reads the file.
  */
 import { encodeError } from '../resp/errors.js'
 import { isError } from '../resp/reply-reader.js'
@@ -16,7 +16,6 @@ import type { ShardCall } from './shard-call.js'
 import type { CommandSpec } from './spec.js'
 
 const UNKNOWN_OPTION = encodeError('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
-const NEEDS_FILE = encodeError('ERR DEBUG RELOAD NOSAVE needs persistence, which this server does not have')
 const NOT_LOADED = encodeError('ERR Error trying to load the RDB dump')
 
 /** Entries are put together up to this size, so that no buffer holds everything. */
@@ -96,18 +95,33 @@ export const debugReload: CommandSpec = {
   shard: reloadShard,
 }
 
+function reloadFile(call: MainCall, flushes: boolean, replaces: boolean): void {
+  const deferred = call.defer()
+  call.server.persistence.reload({ flushes, replaces }, (isLoaded) => {
+    if (isLoaded) deferred.reply.ok()
+    else deferred.reply.error(NOT_LOADED)
+    deferred.send()
+  })
+}
+
 /** `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]` */
 export function reload(call: MainCall): void {
   let flushes = true
   let replaces = false
+  let isFromFile = false
   for (let i = 2; i < call.argc; i++) {
     const option = call.word(i)
     if (option === 'noflush') flushes = false
     else if (option === 'merge') replaces = true
+    else if (option === 'nosave') isFromFile = true
     else {
-      call.reply.error(option === 'nosave' ? NEEDS_FILE : UNKNOWN_OPTION)
+      call.reply.error(UNKNOWN_OPTION)
       return
     }
+  }
+  if (isFromFile) {
+    reloadFile(call, flushes, replaces)
+    return
   }
   const argv = [NO_NAME, flushes ? YES : NO, replaces ? YES : NO]
   const deferred = call.defer()

@@ -10,6 +10,7 @@ import { globMatches } from '../base/glob.js'
 import { parseMemorySize } from '../base/memory-size.js'
 import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
 import { bulkBody, isError } from '../resp/reply-reader.js'
+import { populate } from './debug-populate.js'
 import { writeProtocolSample } from './debug-protocol.js'
 import { reload } from './debug-reload.js'
 import {
@@ -134,6 +135,12 @@ function replyBuffer(call: MainCall): void {
 }
 
 /** For switches of mechanisms that this server does not have: turning them on or off leaves nothing to do. */
+/** As with Redis's `atoi`, what is no number switches it off. */
+function disableDenyScripts(call: MainCall): void {
+  call.server.scripts.allowsEveryCommand = (Number.parseInt(call.text(2), 10) || 0) !== 0
+  call.reply.ok()
+}
+
 function acceptSwitch(call: MainCall): void {
   call.reply.ok()
 }
@@ -253,12 +260,14 @@ function help(call: MainCall): void {
     '    End the server as a broken invariant would.',
     'PAUSE-CRON <0|1>',
     '    Stop or restart periodic work.',
+    'POPULATE <count> [<prefix>] [<size>]',
+    '    Make <count> string keys named <prefix>:<number>, of <size> bytes.',
     'PROTOCOL <type>',
     '    Return a sample of a reply type: string, integer, double, bignum, null, array,',
     '    set, map, attrib, push, verbatim, true or false.',
-    'RELOAD [MERGE] [NOFLUSH]',
+    'RELOAD [MERGE] [NOFLUSH] [NOSAVE]',
     '    Encode all keys as RDB, remove them (unless NOFLUSH) and make them anew of that;',
-    '    with MERGE over those that are there.',
+    '    with MERGE over those that are there, with NOSAVE of the RDB file.',
     'SEGFAULT',
     '    End the server with SIGSEGV.',
     'SET-ACTIVE-EXPIRE <0|1>',
@@ -305,6 +314,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['object', takes(3, object)],
   ['panic', takesAtLeast(2, panic)],
   ['pause-cron', takes(3, pauseCron)],
+  ['populate', { least: 3, most: 5, run: populate }],
   ['protocol', takes(3, protocol)],
   ['quicklist-packed-threshold', takes(3, quicklistPackedThreshold)],
   ['reload', takesAtLeast(2, reload)],
@@ -312,7 +322,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['replybuffer', takes(4, replyBuffer)],
   ['segfault', takesAtLeast(2, segfault)],
   ['set-active-expire', takes(3, setActiveExpire)],
-  ['set-disable-deny-scripts', takes(3, acceptSwitch)],
+  ['set-disable-deny-scripts', takes(3, disableDenyScripts)],
   ['sleep', takes(3, sleep)],
   ['stringmatch-len', takes(4, stringMatch)],
 ])

@@ -8,6 +8,7 @@
  */
 import { INT64_MAX, INT64_MIN } from '../base/integer.js'
 import { encodeError, errors, invalidExpire, shownPart } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { NO_EXPIRY } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
@@ -50,8 +51,13 @@ function setExpiry(call: ShardCall, unitMs: number, baseMs: number): void {
     return
   }
   // A time that has come deletes the key at once.
-  if (expireAtMs <= call.nowMs) db.remove()
-  else db.setExpire(expireAtMs)
+  if (expireAtMs <= call.nowMs) {
+    db.remove()
+    call.notify(keyEvents.del, 1)
+  } else {
+    db.setExpire(expireAtMs)
+    call.notify(keyEvents.expire, 1)
+  }
   reply.integer(1)
 }
 
@@ -148,7 +154,9 @@ function replyTime(call: ShardCall, unitMs: number, baseMs: number): void {
 }
 
 function persist(call: ShardCall): void {
-  call.reply.integer(call.findForWrite(1) && call.db.persist() ? 1 : 0)
+  const isPersisted = call.findForWrite(1) && call.db.persist()
+  if (isPersisted) call.notify(keyEvents.persist, 1)
+  call.reply.integer(isPersisted ? 1 : 0)
 }
 
 const conditionArgument: ArgumentSpec = {

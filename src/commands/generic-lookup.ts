@@ -8,8 +8,14 @@ import type { ShardCall } from './shard-call.js'
 
 /** Looks argument `i` up as a key: counts a hit or a miss and leaves no trace in the key's access clock. */
 export function inspectKey(call: ShardCall, i: number): boolean {
+  return call.db.inspect(call.bytes, call.offsets[i] as number, call.lengths[i] as number)
+}
+
+/** The same without the event of a key that was missed: as in Redis, OBJECT asks too idly for that. */
+export function inspectKeyQuietly(call: ShardCall, i: number): boolean {
+  const { stats } = call.keyspace
   const found = call.peek(i)
-  if (found) call.keyspace.stats.hits++
-  else call.keyspace.stats.misses++
+  if (found) stats.hits++
+  else stats.misses++
   return found
 }

@@ -7,6 +7,7 @@
 import { compareBytes } from '../base/bytes.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { copyRecord, moveRecord } from '../store/move-record.js'
 import { keyArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
@@ -30,8 +31,12 @@ function renameKey(call: ShardCall, onlyIfAbsent: boolean): void {
     reply.error(errors.noSuchKey)
     return
   }
-  const refused = onlyIfAbsent && call.findForWrite(2)
-  if (!refused && !sameKey(call, 1, 2)) moveRecord(db, keyRange(call, 1), db, keyRange(call, 2))
+  const refused = call.findForWrite(2) && onlyIfAbsent
+  if (!refused && !sameKey(call, 1, 2)) {
+    moveRecord(db, keyRange(call, 1), db, keyRange(call, 2))
+    call.notify(keyEvents.rename_from, 1)
+    call.notify(keyEvents.rename_to, 2)
+  }
   if (!onlyIfAbsent) reply.ok()
   else reply.integer(refused ? 0 : 1)
 }
@@ -81,6 +86,7 @@ function copy(call: ShardCall): void {
     return
   }
   copyRecord(db, keyRange(call, 1), target, newKey)
+  call.notify(keyEvents.copy_to, 2, target.index)
   reply.integer(1)
 }
 
@@ -98,6 +104,8 @@ function move(call: ShardCall): void {
     return
   }
   moveRecord(db, key, target, key)
+  call.notify(keyEvents.move_from, 1)
+  call.notify(keyEvents.move_to, 1, target.index)
   reply.integer(1)
 }
 

@@ -7,6 +7,7 @@
  */
 import { globMatches } from '../base/glob.js'
 import type { Database } from '../store/database.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { NO_EXPIRY } from '../store/value-type.js'
 import { keyArgument, keysArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
@@ -33,6 +34,7 @@ function removeKeys(call: ShardCall, lazily: boolean): void {
     if (!call.peek(i)) continue
     if (lazily) call.db.removeLazily()
     else call.db.remove()
+    call.notify(keyEvents.del, i)
     removed++
   }
   call.reply.integer(removed)

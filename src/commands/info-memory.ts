@@ -38,6 +38,9 @@ export function memoryLines(sources: InfoSources): string[] {
   const dataset = used - overhead
   // The system does not say which of the resident pages are the arenas', so that all of them count as resident.
   const resident = active
+  const { scripts } = server
+  let scriptBytes = 0
+  for (const shard of shards) scriptBytes += shard.scriptBytes
   return [
     `used_memory:${used}`,
     `used_memory_human:${humanBytes(used)}`,
@@ -55,19 +58,19 @@ export function memoryLines(sources: InfoSources): string[] {
     `allocator_resident:${resident}`,
     `total_system_memory:${systemBytes}`,
     `total_system_memory_human:${humanBytes(systemBytes)}`,
-    'used_memory_lua:0',
-    'used_memory_vm_eval:0',
-    'used_memory_lua_human:0B',
-    'used_memory_scripts_eval:0',
-    'number_of_cached_scripts:0',
+    `used_memory_lua:${scriptBytes}`,
+    `used_memory_vm_eval:${scriptBytes}`,
+    `used_memory_lua_human:${humanBytes(scriptBytes)}`,
+    `used_memory_scripts_eval:${scripts.textBytes}`,
+    `number_of_cached_scripts:${scripts.count}`,
     'number_of_functions:0',
     'number_of_libraries:0',
     'used_memory_vm_functions:0',
-    'used_memory_vm_total:0',
-    'used_memory_vm_total_human:0B',
+    `used_memory_vm_total:${scriptBytes}`,
+    `used_memory_vm_total_human:${humanBytes(scriptBytes)}`,
     'used_memory_functions:0',
-    'used_memory_scripts:0',
-    'used_memory_scripts_human:0B',
+    `used_memory_scripts:${scripts.textBytes}`,
+    `used_memory_scripts_human:${humanBytes(scripts.textBytes)}`,
     `maxmemory:${limitBytes}`,
     `maxmemory_human:${humanBytes(limitBytes)}`,
     `maxmemory_policy:${server.config.text('maxmemory-policy')}`,

@@ -1,5 +1,5 @@
 /**
- * INFO's sections on the server, its clients, persistence, traffic, replication and processor time, and its own section
+ * INFO's sections on the server, its clients, traffic, replication and processor time, and its own section
  * Shardkeep.
  *
  * Runs on the main thread. Field names and their order are Redis's. A field about something that does not exist here
@@ -58,7 +58,7 @@ export function clientLines({ server }: InfoSources): string[] {
   let watchedKeys = 0
   for (const session of server.sessions()) {
     connected++
-    if (session.isBlocked) blocked++
+    if (session.isBlocked || session.isPaused) blocked++
     if (typeOfSession(session) === 'pubsub') subscribed++
     if (session.watchedKeys > 0) watching++
     watchedKeys += session.watchedKeys
@@ -70,46 +70,11 @@ export function clientLines({ server }: InfoSources): string[] {
     `client_recent_max_input_buffer:${server.network.maxInputBufferBytes}`,
     `client_recent_max_output_buffer:${server.network.maxOutputBufferBytes}`,
     `blocked_clients:${blocked}`,
-    'tracking_clients:0',
+    `tracking_clients:${server.tracking.clientCount}`,
     `pubsub_clients:${subscribed}`,
     `watching_clients:${watching}`,
     `clients_in_timeout_table:${server.timedClients}`,
     `total_watched_keys:${watchedKeys}`,
-  ]
-}
-
-export function persistenceLines(sources: InfoSources): string[] {
-  return [
-    'loading:0',
-    'async_loading:0',
-    'current_cow_peak:0',
-    'current_cow_size:0',
-    'current_cow_size_age:0',
-    'current_fork_perc:0.00',
-    'current_save_keys_processed:0',
-    'current_save_keys_total:0',
-    `rdb_changes_since_last_save:${overShards(sources, (shard) => shard.dirty)}`,
-    'rdb_bgsave_in_progress:0',
-    `rdb_last_save_time:${Math.floor(sources.server.lastSaveAtMs / 1000)}`,
-    'rdb_last_bgsave_status:ok',
-    'rdb_last_bgsave_time_sec:-1',
-    'rdb_current_bgsave_time_sec:-1',
-    'rdb_saves:0',
-    'rdb_last_cow_size:0',
-    'rdb_last_load_keys_expired:0',
-    'rdb_last_load_keys_loaded:0',
-    'aof_enabled:0',
-    'aof_rewrite_in_progress:0',
-    'aof_rewrite_scheduled:0',
-    'aof_last_rewrite_time_sec:-1',
-    'aof_current_rewrite_time_sec:-1',
-    'aof_last_bgrewrite_status:ok',
-    'aof_rewrites:0',
-    'aof_rewrites_consecutive_failures:0',
-    'aof_last_write_status:ok',
-    'aof_last_cow_size:0',
-    'module_fork_in_progress:0',
-    'module_fork_last_cow_size:0',
   ]
 }
 
@@ -141,14 +106,14 @@ export function trafficLines(sources: InfoSources): string[] {
     `expired_time_cap_reached_count:${overShards(sources, (shard) => shard.expiredTimeCapReached)}`,
     `expire_cycle_cpu_milliseconds:${Math.floor(overShards(sources, (shard) => shard.expireCycleUs) / 1000)}`,
     `evicted_keys:${overShards(sources, (shard) => shard.evictedKeys)}`,
-    'evicted_clients:0',
+    `evicted_clients:${network.evictedClients}`,
     `total_eviction_exceeded_time:${sources.server.evictionExceeded.totalMs}`,
     `current_eviction_exceeded_time:${sources.server.evictionExceeded.currentMs}`,
     `keyspace_hits:${overShards(sources, (shard) => shard.hits)}`,
     `keyspace_misses:${overShards(sources, (shard) => shard.misses)}`,
-    'pubsub_channels:0',
-    'pubsub_patterns:0',
-    'pubsubshard_channels:0',
+    `pubsub_channels:${sources.server.channels.count('channel')}`,
+    `pubsub_patterns:${sources.server.channels.count('pattern')}`,
+    `pubsubshard_channels:${sources.server.channels.count('shardChannel')}`,
     'latest_fork_usec:0',
     'total_forks:0',
     `migrate_cached_sockets:${sources.server.migrationLinksKept}`,
@@ -159,9 +124,9 @@ export function trafficLines(sources: InfoSources): string[] {
     'active_defrag_key_misses:0',
     'total_active_defrag_time:0',
     'current_active_defrag_time:0',
-    'tracking_total_keys:0',
-    'tracking_total_items:0',
-    'tracking_total_prefixes:0',
+    `tracking_total_keys:${overShards(sources, (shard) => shard.trackedKeys)}`,
+    `tracking_total_items:${overShards(sources, (shard) => shard.trackedItems)}`,
+    `tracking_total_prefixes:${sources.server.tracking.prefixCount}`,
     `unexpected_error_replies:${network.unexpectedErrorReplies}`,
     `total_error_replies:${errorReplies}`,
     'dump_payload_sanitizations:0',

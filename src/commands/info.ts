@@ -5,15 +5,8 @@
  * place in the order, so that the figures of one reply belong together.
  */
 import { memoryLines } from './info-memory.js'
-import {
-  clientLines,
-  cpuLines,
-  persistenceLines,
-  replicationLines,
-  serverLines,
-  shardkeepLines,
-  trafficLines,
-} from './info-sections.js'
+import { persistenceLines } from './info-persistence.js'
+import { clientLines, cpuLines, replicationLines, serverLines, shardkeepLines, trafficLines } from './info-sections.js'
 import type { InfoSources } from './info-sources.js'
 import { commandLines, errorLines, keyspaceLines, latencyLines } from './info-statistics.js'
 import type { MainCall } from './main-call.js'

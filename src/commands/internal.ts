@@ -108,7 +108,22 @@ function count(call: ShardCall): void {
   call.reply.integer(found)
 }
 
-function internal(name: string, arity: number, keySpecs: readonly KeySpec[], shard: ShardHandler): CommandSpec {
+/** `shard.tracking active broadcasting`: two times 0 or 1. */
+function tracking(call: ShardCall): void {
+  call.self.tracking.setMode(call.integer(1) !== 0, call.integer(2) !== 0)
+  call.reply.ok()
+}
+
+/** `shard.track client key [key ...]`: in front of a command of the client that reads the keys. */
+function track(call: ShardCall): void {
+  const client = call.integer(1)
+  for (let i = 2; i < call.argc; i++) call.self.tracking.track(client, call.text(i))
+  call.self.tracking.keepWithinLimit()
+  call.reply.ok()
+}
+
+/** The entry of an internal command. */
+export function internal(name: string, arity: number, keySpecs: readonly KeySpec[], shard: ShardHandler): CommandSpec {
   return {
     name: `shard.${name}`,
     arity,
@@ -140,6 +155,14 @@ export const shardImport = internal('import', 3, oneKey('OW'), importKey)
 export const shardRemove = internal('remove', 2, oneKey('RM'), remove)
 export const shardCount = internal('count', -2, allKeys(1, 'RO'), count)
 
+export const shardTracking = internal('tracking', 3, [], tracking)
+export const shardTrack = internal(
+  'track',
+  -3,
+  [{ flags: ['RO'], begin: { index: 2 }, find: { lastKey: -1, keyStep: 1, limit: 0 } }],
+  track,
+)
+
 export const internalCommands: readonly CommandSpec[] = [
   shardWatch,
   shardUnwatch,
@@ -154,4 +177,6 @@ export const internalCommands: readonly CommandSpec[] = [
   shardImport,
   shardRemove,
   shardCount,
+  shardTracking,
+  shardTrack,
 ]

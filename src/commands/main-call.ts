@@ -25,6 +25,10 @@ export class MainCall {
   spec!: CommandSpec
   session!: SessionView
   nowMs = 0
+  /** It runs inside EXEC. */
+  isQueued = false
+  /** Set by a handler whose answer is a push: CLIENT REPLY OFF does not hold for it. */
+  answersAlways = false
 
   constructor(
     readonly server: ServerServices,
@@ -57,6 +61,12 @@ export class MainCall {
   /** Argument `i` as a 64-bit integer by Redis's rules, or undefined. */
   int64(i: number): bigint | undefined {
     return parseInt64(this.bytes, this.offsets[i] as number, this.lengths[i] as number)
+  }
+
+  /** Argument `i` where it stands: gone when the handler returns. */
+  view(i: number): Uint8Array {
+    const offset = this.offsets[i] as number
+    return this.bytes.subarray(offset, offset + (this.lengths[i] as number))
   }
 
   copy(i: number): Uint8Array {

@@ -7,7 +7,7 @@
  */
 import { encodeError } from '../resp/errors.js'
 import { keyArgument } from './generic-arguments.js'
-import { inspectKey } from './generic-lookup.js'
+import { inspectKeyQuietly } from './generic-lookup.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
 import type { ShardCall } from './shard-call.js'
@@ -22,25 +22,25 @@ const LFU_NOT_SELECTED = encodeError(
 )
 
 function encoding(call: ShardCall): void {
-  if (!inspectKey(call, 2)) call.reply.nil()
+  if (!inspectKeyQuietly(call, 2)) call.reply.nil()
   else call.reply.bulkText(encodingName(call.db))
 }
 
 function refcount(call: ShardCall): void {
-  if (!inspectKey(call, 2)) call.reply.nil()
+  if (!inspectKeyQuietly(call, 2)) call.reply.nil()
   else call.reply.integer(referenceCount(call.db))
 }
 
 function idletime(call: ShardCall): void {
   const { reply } = call
-  if (!inspectKey(call, 2)) reply.nil()
+  if (!inspectKeyQuietly(call, 2)) reply.nil()
   else if (call.keyspace.lfu) reply.error(LFU_SELECTED)
   else reply.integer(call.db.idleSeconds())
 }
 
 function freq(call: ShardCall): void {
   const { reply } = call
-  if (!inspectKey(call, 2)) reply.nil()
+  if (!inspectKeyQuietly(call, 2)) reply.nil()
   else if (!call.keyspace.lfu) reply.error(LFU_NOT_SELECTED)
   else reply.integer(call.db.accessFrequency())
 }

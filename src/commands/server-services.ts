@@ -5,7 +5,46 @@
 import type { Clock } from '../base/clock.js'
 import type { LatencySeries } from '../base/latency-monitor.js'
 import type { SlowlogEntry } from '../base/slowlog.js'
+import type { PersistenceServices } from './persistence-services.js'
 import type { CommandSpec } from './spec.js'
+
+/**
+ * What a client can listen to: channels, patterns of their names, and channels that belong to a slot (SSUBSCRIBE), which
+ * are apart from the others and have no patterns.
+ */
+export type SubscriptionKind = 'channel' | 'pattern' | 'shardChannel'
+
+/** The channels that anybody listens to; `src/net/subscriptions.ts` provides it. */
+export interface ChannelsView {
+  /** Sends a message to all who listen, and returns how many messages that were. The bytes are not kept. */
+  publish(channel: Uint8Array, message: Uint8Array, isShard: boolean): number
+  names(kind: SubscriptionKind): readonly Uint8Array[]
+  /** How many names. */
+  count(kind: SubscriptionKind): number
+  /** How many clients listen to that one. */
+  subscribers(kind: SubscriptionKind, name: Uint8Array): number
+}
+
+/** How a client wants to hear of changes of keys that it may have cached (CLIENT TRACKING). */
+export interface TrackingOptions {
+  /** The id of the client that is told in its place, 0 for none. */
+  readonly redirectTo: number
+  /** It hears of all keys with its prefixes, and not just of those that it has read. */
+  readonly isBroadcast: boolean
+  readonly isOptIn: boolean
+  readonly isOptOut: boolean
+  /** It does not want to hear of its own changes. */
+  readonly noLoop: boolean
+}
+
+export interface TrackingState extends TrackingOptions {
+  /** CLIENT CACHING came, and the command that it is meant for has not come yet. */
+  isCachingGiven: boolean
+  /** There was something to tell, and nobody to tell it to. */
+  readonly isRedirectBroken: boolean
+  /** In byte order, one character a byte. */
+  readonly prefixes: readonly string[]
+}
 
 /** A client's session as command handlers see it. Text fields hold one character a byte. */
 export interface SessionView {
@@ -31,6 +70,7 @@ export interface SessionView {
   readonly queuedBytes: number
   readonly watchedKeys: number
   readonly isBlocked: boolean
+  readonly isPaused: boolean
   readonly lastCommand: string
   readonly lastInteractionMs: number
   readonly queryBufferBytes: number
@@ -41,6 +81,22 @@ export interface SessionView {
   readonly fileDescriptor: number
   /** Redis's flag letters of CLIENT LIST (N, x, b, u, ...). */
   readonly flagLetters: string
+  /** It has subscribed, and not ended all of its subscriptions by itself. */
+  readonly isSubscribed: boolean
+  subscriptionCount(kind: SubscriptionKind): number
+  subscriptionNames(kind: SubscriptionKind): readonly Uint8Array[]
+  subscribe(kind: SubscriptionKind, name: Uint8Array): void
+  unsubscribe(kind: SubscriptionKind, name: Uint8Array): void
+  /** Takes it out of subscribed mode when it has no subscription left. */
+  endSubscribing(): void
+  /** It sees every command of every client (MONITOR). */
+  readonly isMonitor: boolean
+  beginMonitoring(): void
+  /** Null while it does not track. */
+  readonly tracking: TrackingState | null
+  /** Begins to track, or tracks in another way; the prefixes are added to those that it has. */
+  startTracking(options: TrackingOptions, prefixes: readonly string[]): void
+  stopTracking(): void
   /** Back to the state of a new connection (RESET), transaction and watches included. */
   reset(): void
   /** Closes after the replies written so far have gone out. */
@@ -113,6 +169,9 @@ export interface ShardStatistics {
   /** Removed values whose memory is still being given back. */
   condemnedValues: number
   dirty: number
+  /** Keys that clients may have cached, and how many clients over all these keys. */
+  trackedKeys: number
+  trackedItems: number
   /** Bytes of the arenas' chunks, whether filled or not. */
   arenaBytes: number
   /** Bytes of them that records hold. */
@@ -121,6 +180,8 @@ export interface ShardStatistics {
   tableBytes: number
   heapUsedBytes: number
   heapTotalBytes: number
+  /** What the interpreter of scripts has taken. */
+  scriptBytes: number
   /** By full command name. */
   commands: Record<string, CommandCounts>
   errors: Record<string, number>
@@ -146,9 +207,64 @@ export interface NetworkStatistics {
   clientQueryBufferLimitDisconnections: number
   maxInputBufferBytes: number
   maxOutputBufferBytes: number
+  /** Clients that were closed because all together took too much memory. */
+  evictedClients: number
+}
+
+/** The scripts that the server knows. Digests are 40 hexadecimal digits, in any case where they are asked for. */
+export interface ScriptServices {
+  readonly count: number
+  /** Scripts may call what is not for them (DEBUG SET-DISABLE-DENY-SCRIPTS). */
+  allowsEveryCommand: boolean
+  /** Bytes of their texts, and of what is kept with them. */
+  readonly textBytes: number
+  /** @returns the script's digest, or the text of an error */
+  load(body: Uint8Array): Uint8Array | string
+  has(bytes: Uint8Array, offset: number, length: number): boolean
+  flush(): void
+  /** Ends the scripts, or functions, that run and have not written. */
+  kill(isFunction: boolean): 'killed' | 'not-busy' | 'written' | 'other-kind'
+}
+
+/** A function of a library; its texts have one character a byte. */
+export interface LibraryFunction {
+  readonly name: string
+  readonly description: string | undefined
+  /** As it has declared them, in the order of script-flags.ts. */
+  readonly flags: readonly string[]
+}
+
+export interface FunctionLibrary {
+  readonly name: string
+  readonly functions: readonly LibraryFunction[]
+  /** With its first line, which names the library. */
+  readonly code: Uint8Array
+}
+
+export interface RunningFunction {
+  readonly name: string
+  readonly command: readonly Uint8Array[]
+  readonly durationMs: number
+}
+
+/** The libraries of functions. */
+export interface FunctionServices {
+  /** In the order in which they were loaded. */
+  readonly libraries: readonly FunctionLibrary[]
+  /** @returns the library's name, or the encoded error */
+  load(code: Uint8Array, replaces: boolean): string | Uint8Array
+  /** @returns false when there is none of that name */
+  delete(name: string): boolean
+  flush(): void
+  /** Loads all of them or none. @returns the encoded error */
+  restore(codes: readonly Uint8Array[], policy: 'append' | 'replace' | 'flush'): Uint8Array | undefined
+  /** The function that has run for a while, or that it is a script which does. */
+  running(): RunningFunction | 'script' | null
 }
 
 export interface ServerServices {
+  readonly functions: FunctionServices
+  readonly scripts: ScriptServices
   readonly version: string
   readonly redisVersion: string
   readonly runId: string
@@ -168,8 +284,11 @@ export interface ServerServices {
   readonly mainCommands: ShardStatistics['commands']
   readonly errorCounts: Record<string, number>
 
+  readonly channels: ChannelsView
   sessions(): Iterable<SessionView>
   sessionById(id: number): SessionView | undefined
+  /** Clients that track, and different prefixes of those in broadcasting mode. */
+  readonly tracking: { readonly clientCount: number; readonly prefixCount: number }
   /** CLIENT PAUSE; `mode` as there. */
   pauseClients(untilMs: number, mode: 'write' | 'all'): void
   unpauseClients(): void
@@ -208,8 +327,7 @@ export interface ServerServices {
     record(name: string, ms: number): void
   }
 
-  /** When the last save of the whole data set succeeded; before the first one, when the server started. */
-  readonly lastSaveAtMs: number
+  readonly persistence: PersistenceServices
   /** Bytes in use, by the measure of `usedMemoryBytes` in memory-overhead.ts: when start-up was complete, and at most so far. */
   readonly startupMemoryBytes: number
   peakMemoryBytes: number

@@ -12,6 +12,7 @@ import { parseInt64, parseSafeInteger } from '../base/integer.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
+import { type KeyspaceEvent, keyEvents } from '../store/keyspace-events.js'
 import type { ShardStatistics } from './server-services.js'
 import type { CommandSpec } from './spec.js'
 
@@ -22,6 +23,20 @@ export interface ShardSettings {
   lazyfreeLazyUserDel: boolean
   hllSparseMaxBytes: number
   rdbCompression: boolean
+  /** Keys that all shards together remember for client-side caching; 0 for no limit. */
+  trackingTableMaxKeys: number
+}
+
+/** What holds until the main thread says otherwise. */
+export function initialSettings(): ShardSettings {
+  return {
+    protoMaxBulkLen: 512 * 1024 * 1024,
+    maxmemoryPolicy: 'noeviction',
+    lazyfreeLazyUserDel: false,
+    hllSparseMaxBytes: 3000,
+    rdbCompression: true,
+    trackingTableMaxKeys: 1_000_000,
+  }
 }
 
 /** How much of long work is done at a time. */
@@ -40,9 +55,37 @@ export interface WatchRegistry {
   databasesSwapped(a: number, b: number): void
 }
 
+/** Which clients have read which keys, for client-side caching; clients are named by their ids. */
+export interface TrackingRegistry {
+  /** Whether any client tracks, and whether one wants to hear of every key. */
+  setMode(isActive: boolean, isBroadcasting: boolean): void
+  /** The client is about to read the key, one character a byte. */
+  track(client: number, key: string): void
+  /** Forgets keys where there are too many. */
+  keepWithinLimit(): void
+}
+
+/** The scripts that a shard knows, and the one that runs there. */
+export interface ShardScripts {
+  /** Runs the script whose digest is argument 1, with the keys and arguments behind it, and replies with its result. */
+  run(call: ShardCall, isReadOnly: boolean): void
+  /** @param flags those of scripting/script-flags.ts */
+  load(digest: Uint8Array, flags: number, body: Uint8Array): void
+  flush(): void
+  /** Runs the function that argument 1 names, with the keys and arguments behind it, and replies with its result. */
+  callFunction(call: ShardCall, isReadOnly: boolean): void
+  /** Makes a library of functions, in the place of the one of that name; the code is without its first line. */
+  loadLibrary(name: Uint8Array, code: Uint8Array): void
+  deleteLibrary(name: Uint8Array): void
+  /** From now on scripts of other shards may have commands executed here, until the lock owner gives its locks back. */
+  attend(owner: number): void
+}
+
 /** What internal commands ask of the shard that executes them. */
 export interface ShardSelf {
   readonly watches: WatchRegistry
+  readonly scripts: ShardScripts
+  readonly tracking: TrackingRegistry
   /** Set at the start of a transaction whose watch was broken: its conditional commands are passed over. */
   transactionAborted: boolean
   statistics(): ShardStatistics
@@ -61,8 +104,8 @@ export interface ShardSelf {
 export class ShardCall {
   bytes: Uint8Array = new Uint8Array(0)
   argc = 0
-  offsets = new Int32Array(64)
-  lengths = new Int32Array(64)
+  offsets: Int32Array = new Int32Array(64)
+  lengths: Int32Array = new Int32Array(64)
 
   portions: Portions = { straightElementsMax: 2000, stepElements: 256 }
 
@@ -71,8 +114,14 @@ export class ShardCall {
   nowMs = 0
   gsnLow = 0
   gsnHigh = 0
+  /** Those of its request. */
+  flags = 0
+  /** Whose command it is, see frames.ts. */
+  origin = 0
   spec!: CommandSpec
 
+  /** It is a command of a script. */
+  isInScript = false
   /** Whether a blocking command may wait. Where it may not (MULTI, scripts) it replies at once, as if its time were over. */
   mayBlock = false
   /** A blocking command runs again, because the key `readyKey` of a client that waits has become ready. */
@@ -84,20 +133,14 @@ export class ShardCall {
   /** What `replaceArgument` was told, by argument. */
   replacedArguments: Map<number, Uint8Array> | null = null
 
-  readonly settings: ShardSettings = {
-    protoMaxBulkLen: 512 * 1024 * 1024,
-    maxmemoryPolicy: 'noeviction',
-    lazyfreeLazyUserDel: false,
-    hllSparseMaxBytes: 3000,
-    rdbCompression: true,
-  }
-
   constructor(
     readonly shard: number,
     readonly shardCount: number,
     readonly keyspace: Keyspace,
     readonly reply: ReplyWriter,
     readonly self: ShardSelf,
+    /** Shared by all calls of a shard. */
+    readonly settings: ShardSettings,
   ) {}
 
   /** What `inSlices` was given, for the executor. */
@@ -115,6 +158,13 @@ export class ShardCall {
   inSlices(work: Iterator<undefined>): void {
     if (this.mayBeSliced) this.longWork = work
     else while (work.next().done !== true);
+  }
+
+  /** Makes room for so many arguments; what was known of the last ones is gone. */
+  growArguments(argc: number): void {
+    const capacity = Math.max(argc, this.offsets.length * 2)
+    this.offsets = new Int32Array(capacity)
+    this.lengths = new Int32Array(capacity)
   }
 
   /** Argument `i` as a safe integer by Redis's rules; NaN when it is none (also when it exceeds 2^53-1). */
@@ -198,6 +248,22 @@ export class ShardCall {
   signalReady(): void {
     const { onReady } = this.keyspace
     if (onReady !== null) onReady(this.db)
+  }
+
+  /**
+   * Tells of an event of the key that argument `i` is, where somebody wants to know. As in Redis it comes when the change is
+   * made, and each key has its events in the order in which they happen.
+   */
+  notify(event: KeyspaceEvent, i: number, database = this.dbIndex): void {
+    const { keyspace } = this
+    if ((keyspace.eventClasses & event.eventClass) === 0) return
+    keyspace.onEvent(event, database, this.bytes, this.offsets[i] as number, this.lengths[i] as number)
+  }
+
+  /** As `notify`, of an event that takes something away; where nothing is left, the key is gone, which is an event too. */
+  notifyTaken(event: KeyspaceEvent, i: number, isGone: boolean): void {
+    this.notify(event, i)
+    if (isGone) this.notify(keyEvents.del, i)
   }
 
   /** Replies with argument `i` as a bulk string. */

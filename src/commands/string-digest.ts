@@ -9,6 +9,7 @@
 import { equalBytes, latin1Of } from '../base/bytes.js'
 import { xxh3Hex } from '../base/xxh3.js'
 import { encodeError, errors, wrongArity } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
@@ -50,7 +51,7 @@ function delex(call: ShardCall): void {
   const { db, reply } = call
   if (call.argc === 2) {
     const found = call.peek(1)
-    if (found) db.remove()
+    if (found) removeKey(call)
     reply.integer(found ? 1 : 0)
     return
   }
@@ -68,8 +69,13 @@ function delex(call: ShardCall): void {
   }
   const expected = isExpectedValue(call)
   if (expected === undefined) return
-  if (expected) db.remove()
+  if (expected) removeKey(call)
   reply.integer(expected ? 1 : 0)
+}
+
+function removeKey(call: ShardCall): void {
+  call.db.remove()
+  call.notify(keyEvents.del, 1)
 }
 
 /** Whether DELEX's condition holds for the value in hand; undefined after an error reply. */

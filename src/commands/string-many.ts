@@ -5,6 +5,7 @@
  * their own keys only, and the router coordinates the two that depend on what the other shards hold.
  */
 import { encodeError, wrongArity } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, keysArgument, keyValueArgument, valueArgument } from './generic-arguments.js'
@@ -50,6 +51,8 @@ function storePairs(call: ShardCall, first: number, end: number, expireAtMs: num
       encodingOfValue(bytes, offset, length),
       expireAtMs,
     )
+    call.notify(keyEvents.set, i)
+    if (expireAtMs >= 0) call.notify(keyEvents.expire, i)
   }
 }
 

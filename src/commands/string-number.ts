@@ -20,6 +20,7 @@ import {
 import { LONG_DOUBLE_TEXT_BYTES_MAX } from '../base/long-double.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfText } from '../store/string-encoding.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
@@ -70,6 +71,7 @@ function addInteger(call: ShardCall, increment: number): void {
   const { db, reply } = call
   if (!call.findForWrite(1)) {
     storeNewText(call, writeInteger(text, 0, increment), Encoding.int)
+    call.notify(keyEvents.incrby, 1)
     reply.integer(increment)
     return
   }
@@ -88,6 +90,7 @@ function addInteger(call: ShardCall, increment: number): void {
   if (length !== db.valueLength) db.resizeValue(length)
   writeInteger(db.bytes, db.valueOffset, sum)
   finishChange(db, Encoding.int)
+  call.notify(keyEvents.incrby, 1)
   reply.integer(sum)
 }
 
@@ -96,6 +99,7 @@ function addLargeInteger(call: ShardCall, increment: bigint): void {
   const { db, reply } = call
   if (!call.findForWrite(1)) {
     storeNewText(call, writeBigInt(text, 0, increment), Encoding.int)
+    call.notify(keyEvents.incrby, 1)
     reply.bigInteger(increment)
     return
   }
@@ -114,6 +118,7 @@ function addLargeInteger(call: ShardCall, increment: bigint): void {
     return
   }
   replaceText(db, writeBigInt(text, 0, sum), Encoding.int)
+  call.notify(keyEvents.incrby, 1)
   reply.bigInteger(sum)
 }
 
@@ -140,6 +145,7 @@ function incrbyfloat(call: ShardCall): void {
   }
   if (found) replaceText(db, length, encodingOfText(length))
   else storeNewText(call, length, encodingOfText(length))
+  call.notify(keyEvents.incrbyfloat, 1)
   reply.bulk(text, 0, length)
 }
 

@@ -6,6 +6,7 @@
  */
 import { copyBytes } from '../base/bytes.js'
 import { errors } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfValue } from '../store/string-encoding.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
@@ -20,6 +21,7 @@ function append(call: ShardCall): void {
     const encoding = encodingOfValue(bytes, offset, length)
     const keyOffset = call.offsets[1] as number
     db.setString(bytes, keyOffset, call.lengths[1] as number, bytes, offset, length, encoding, NO_EXPIRY)
+    call.notify(keyEvents.append, 1)
     reply.integer(length)
     return
   }
@@ -36,6 +38,7 @@ function append(call: ShardCall): void {
   copyBytes(bytes, offset, db.bytes, db.valueOffset + oldLength, length)
   if (db.encoding !== Encoding.raw) db.setEncoding(Encoding.raw)
   db.modified()
+  call.notify(keyEvents.append, 1)
   reply.integer(oldLength + length)
 }
 
@@ -116,6 +119,7 @@ function setrange(call: ShardCall): void {
   copyBytes(call.bytes, call.offsets[3] as number, db.bytes, db.valueOffset + start, length)
   // Making the key was a modification already, and the command counts as one.
   if (found) db.modified()
+  call.notify(keyEvents.setrange, 1)
   reply.integer(db.valueLength)
 }
 

@@ -7,6 +7,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/set/ and the pages of the others; order of checks as in Redis.
  */
 import { errors } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
@@ -24,7 +25,7 @@ function set(call: ShardCall): void {
   call.reply.ok()
 }
 
-/** Stores argument `i` under the first argument. */
+/** Stores argument `i` under the first argument. `expireAtMs` is a time, NO_EXPIRY or KEEP_TTL; the last two are negative. */
 function storeValue(call: ShardCall, i: number, expireAtMs: number): void {
   const bytes = call.bytes
   const offset = call.offsets[i] as number
@@ -39,6 +40,8 @@ function storeValue(call: ShardCall, i: number, expireAtMs: number): void {
     encodingOfValue(bytes, offset, length),
     expireAtMs,
   )
+  call.notify(keyEvents.set, 1)
+  if (expireAtMs >= 0) call.notify(keyEvents.expire, 1)
 }
 
 function setWithOptions(call: ShardCall): void {
@@ -130,10 +133,17 @@ function getex(call: ShardCall): void {
   const expireAtMs = options.expireAtMs(call)
   if (Number.isNaN(expireAtMs)) return
   reply.bulk(db.bytes, db.valueOffset, db.valueLength)
-  if (options.has(StringOption.persist)) db.persist()
-  else if (!options.hasTime) return
-  else if (options.timeIsAbsolute && expireAtMs <= call.nowMs) db.remove()
-  else db.setExpire(expireAtMs)
+  if (options.has(StringOption.persist)) {
+    if (db.persist()) call.notify(keyEvents.persist, 1)
+  } else if (!options.hasTime) {
+    return
+  } else if (options.timeIsAbsolute && expireAtMs <= call.nowMs) {
+    db.remove()
+    call.notify(keyEvents.del, 1)
+  } else {
+    db.setExpire(expireAtMs)
+    call.notify(keyEvents.expire, 1)
+  }
 }
 
 export const stringSetCommands: readonly CommandSpec[] = [

@@ -5,6 +5,7 @@
  * ring.
  */
 import { errors } from '../resp/errors.js'
+import { keyEvents } from '../store/keyspace-events.js'
 import { ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import type { ShardCall } from './shard-call.js'
@@ -32,6 +33,7 @@ function getdel(call: ShardCall): void {
   } else {
     reply.bulk(db.bytes, db.valueOffset, db.valueLength)
     db.remove()
+    call.notify(keyEvents.del, 1)
   }
 }
 

@@ -12,6 +12,7 @@ import { commandCommands } from './command.js'
 import { configCommands } from './config.js'
 import { connectionCommands } from './connection.js'
 import { debugCommands } from './debug.js'
+import { debugPopulateCommands } from './debug-populate.js'
 import { debugReload } from './debug-reload.js'
 import { debugShardCommands } from './debug-shard.js'
 import { expireCommands } from './expire.js'
@@ -25,13 +26,22 @@ import { latencyCommands } from './latency.js'
 import { listCommands } from './list/list.js'
 import { lolwutCommands } from './lolwut.js'
 import { memoryCommands } from './memory.js'
+import { monitorCommands } from './monitor.js'
 import { objectCommands } from './object.js'
 import { persistenceCommands } from './persistence.js'
+import { pubsubCommands } from './pubsub.js'
 import { dumpCommands } from './rdb/dump.js'
-import { migrateCommands, shardMigrateDump } from './rdb/migrate.js'
+import { migrateCommands, shardMigrateDump, shardMigrated } from './rdb/migrate.js'
 import { restoreCommands } from './rdb/restore.js'
+import { snapshotCommands } from './rdb/snapshot.js'
 import { replicationCommands } from './replication.js'
 import { scanCommands } from './scan.js'
+import { evalCommands } from './scripting/eval.js'
+import { fcallCommands } from './scripting/fcall.js'
+import { functionCommands } from './scripting/function.js'
+import { functionInternalCommands } from './scripting/function-internal.js'
+import { scriptCommands } from './scripting/script.js'
+import { scriptInternalCommands } from './scripting/script-internal.js'
 import { serverCommands } from './server.js'
 import { setCommands } from './set/set.js'
 import { slowlogCommands } from './slowlog.js'
@@ -64,11 +74,17 @@ export const commands: readonly CommandSpec[] = [
   ...streamCommands,
   ...objectCommands,
   ...transactionCommands,
+  ...evalCommands,
+  ...scriptCommands,
+  ...fcallCommands,
+  ...functionCommands,
   ...connectionCommands,
   ...clientCommands,
   ...commandCommands,
   ...aclCommands,
   ...configCommands,
+  ...pubsubCommands,
+  ...monitorCommands,
   ...infoCommands,
   ...serverCommands,
   ...debugCommands,
@@ -86,9 +102,14 @@ export const specs: readonly CommandSpec[] = [
   ...internalCommands,
   ...debugShardCommands,
   debugReload,
+  ...debugPopulateCommands,
   shardMigrateDump,
+  shardMigrated,
+  ...snapshotCommands,
   ...sortLendingCommands,
   shardCheckGroupRead,
+  ...scriptInternalCommands,
+  ...functionInternalCommands,
 ]
 
 const idBySpec = new Map<CommandSpec, number>()

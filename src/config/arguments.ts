@@ -79,14 +79,14 @@ const QUOTED = new Map([
   ['\b', '\\b'],
 ])
 
+/** The two that have a meaning in double quotes, and all that do not print. */
+const TO_ESCAPE = /["\\]|[^ -~]/g
+
 /** The text in double quotes, so that `splitArguments` gives it back; bytes that do not print become `\xHH`. */
 export function quoteArgument(text: string): string {
-  let quoted = '"'
-  for (const character of text) {
-    const escaped = QUOTED.get(character)
-    if (escaped !== undefined) quoted += escaped
-    else if (character >= ' ' && character <= '~') quoted += character
-    else quoted += `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
-  }
-  return `${quoted}"`
+  return `"${text.replace(TO_ESCAPE, escaped)}"`
+}
+
+function escaped(character: string): string {
+  return QUOTED.get(character) ?? `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
 }

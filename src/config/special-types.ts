@@ -162,7 +162,7 @@ const EVENT_LETTERS = `${EVENT_CLASSES_OF_A}nKEm`
 
 /**
  * `notify-keyspace-events <letters>`, held without duplicates and with `A` for all its classes.
- * Unlike Redis 7, which forgets `n` beside `A` when it prints, every class that is on is reported.
+ * As in Redis 7 CONFIG GET does not show an `n` beside `A`, although it is in force; CONFIG REWRITE here writes it down.
  */
 export const keyspaceEvents: ValueType<string> = {
   takesSeveralWords: false,
@@ -178,7 +178,7 @@ export const keyspaceEvents: ValueType<string> = {
     const sorted = [...EVENT_LETTERS].filter((letter) => letters.has(letter)).join('')
     return sorted.startsWith(EVENT_CLASSES_OF_A) ? `A${sorted.slice(EVENT_CLASSES_OF_A.length)}` : sorted
   },
-  print: (value) => value,
+  print: (value) => (value.startsWith('A') ? value.replace('n', '') : value),
   rewriteLines: (value, defaultValue) => [{ text: quoteArgument(value), force: value !== defaultValue }],
 }
 

@@ -23,6 +23,22 @@ const NAP_MS = 0.2
 /** An armed wake-up that nobody uses ends by itself after this long, and the rings are looked at again. */
 const SLEEP_MS_MAX = 50
 
+/** What the table asks about what clients hold. */
+export interface OutputLimits {
+  /** Output limits of ordinary clients are set: replies are looked at before they are written. */
+  readonly limitsReplies: boolean
+  /** Memory of all clients together is limited. */
+  readonly limitsMemory: boolean
+  /** Closes a connection whose pending output is too much. */
+  checkOutput(connection: Connection): void
+  /** Whether so many bytes of replies are too much for a connection, which is closed then. */
+  admitsReply(connection: Connection, bytes: number): boolean
+  /** What a connection holds may have changed. */
+  noteMemory(connection: Connection): void
+  /** A connection has closed. */
+  gone(connection: Connection): void
+}
+
 export class ClientTable implements ConnectionOwner, ReplySink {
   nowMs: number
   outputBytesTotal = 0
@@ -52,12 +68,14 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   dispatcher!: Dispatcher
   /** Called with what a shard tells of its own accord, see `Notice` in frames.ts. */
   onNotice: (kind: number, number: number, bytes: Uint8Array, offset: number, length: number) => void = () => {}
+  /** Called when the replies and notices of this turn have been taken in. */
+  onTaken: () => void = () => {}
   /** Called when a connection has closed. */
   onClosed: (connection: Connection) => void = () => {}
   /** Output above this stops reading from the client, in bytes. */
   pauseOutputBytes = 1024 * 1024
-  /** Called when a connection's pending output has grown, to check it against its limits. */
-  checkOutput: (connection: Connection) => void = () => {}
+  /** Closes clients that hold too much; client-limits.ts gives itself to it. */
+  limits!: OutputLimits
 
   constructor(clock: Clock, bell: Bell) {
     this.#clock = clock
@@ -104,6 +122,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       this.stall(connection)
     }
     this.dispatcher.receive(connection, bytes, length)
+    if (this.limits.limitsMemory) this.limits.noteMemory(connection)
     this.router.publishEarly()
   }
 
@@ -118,6 +137,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.nowMs = this.#clock.nowMs()
     this.dispatcher.nowMs = this.nowMs
     this.dispatcher.main.nowMs = this.nowMs
+    this.dispatcher.scripting.look(this.nowMs)
     this.router.setTime(this.nowMs)
   }
 
@@ -140,15 +160,18 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     const frames = router.poll()
     if (frames > 0) {
       this.#looks = 0
+      this.onTaken()
       // Replies can make the router send the next hop.
       router.publish()
     }
     this.#flushAll()
     if (this.#stalled.size > 0) this.#resumeStalled()
     if (router.blocked.nextDeadlineMs !== this.#timerMs) this.#setTimer()
-    if (router.outstanding === 0 && !router.isCongested && !router.isListening) return
-    // A ring that is full empties without replies, while a large frame goes through it.
-    if (++this.#looks <= LOOKS_MAX || router.isCongested) {
+    const isOwed = router.outstanding > 0
+    if (!isOwed && !router.isCongested && !router.isListening) return
+    // Who only listens sleeps at once: nobody waits for what it hears, and a nap would hold up whoever comes next. A ring
+    // that is full empties without replies, while a large frame goes through it.
+    if ((isOwed && ++this.#looks <= LOOKS_MAX) || router.isCongested) {
       if (frames === 0) this.#nap()
       this.#queueTurn()
     } else {
@@ -258,13 +281,27 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     for (const connection of queue) {
       connection.isFlushQueued = false
       connection.flush()
-      if (connection.isStreaming) this.checkOutput(connection)
+      if (connection.isStreaming || connection.heldPushBytes > 0) this.checkOutput(connection)
+      if (this.limits.limitsMemory) this.limits.noteMemory(connection)
       if (connection.isStreaming && connection.outputBytes > this.pauseOutputBytes) connection.pauseReading()
       if (connection.mayClose) this.#finish(connection)
     }
   }
 
+  checkOutput(connection: Connection): void {
+    this.limits.checkOutput(connection)
+  }
+
+  get limitsReplies(): boolean {
+    return this.limits.limitsReplies
+  }
+
+  admitsReply(connection: Connection, bytes: number): boolean {
+    return this.limits.admitsReply(connection, bytes)
+  }
+
   outputDrained(connection: Connection): void {
+    if (this.limits.limitsMemory) this.limits.noteMemory(connection)
     connection.softLimitSinceMs = 0
     if (connection.mayClose) {
       this.#finish(connection)
@@ -282,6 +319,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
       return
     }
     connection.isFinishing = true
+    connection.session.stopTracking()
+    connection.session.endListening()
     connection.resumeReading()
     connection.socket.end()
     setTimeout(() => connection.destroy(), FINISH_MS_MAX).unref()
@@ -296,11 +335,15 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   /** Holds a connection back until CLIENT PAUSE ends. */
   pause(connection: Connection): void {
     this.#paused.add(connection)
+    connection.session.isPaused = true
   }
 
   /** Looks again at everybody whom CLIENT PAUSE has held back. */
   wakePaused(): void {
-    for (const connection of this.#paused) this.stall(connection)
+    for (const connection of this.#paused) {
+      connection.session.isPaused = false
+      this.stall(connection)
+    }
     this.#paused.clear()
   }
 
@@ -336,6 +379,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#stalled.delete(connection)
     this.#paused.delete(connection)
     this.#byId.delete(connection.session.id)
+    this.limits.gone(connection)
     this.onClosed(connection)
     this.#slots[slot] = undefined
     const owed = connection.owedByOthers

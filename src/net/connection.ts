@@ -6,6 +6,8 @@
  * Replies come back in any order. Each command takes the next sequence number of its connection when it is dispatched;
  * a reply goes out when all before it have, and is kept until then.
  *
+ * Pushes (`push`) stand outside this order, but behind the replies to what the client sent before, see held-pushes.ts.
+ *
  * Invariants: `delivered` is the sequence of the reply that must go out next; `issued - delivered` replies are owed.
  * Output that the socket did not take at once is in Node's stream queue, and while anything is there (`isStreaming`),
  * nothing is written past it.
@@ -14,6 +16,8 @@ import fs from 'node:fs'
 import { releaseChunk } from '../base/buffer-memory.js'
 import { copyOf } from '../base/bytes.js'
 import { ParseState } from '../resp/request-parser.js'
+import { HeldPushes } from './held-pushes.js'
+import { HeldReplies } from './held-replies.js'
 import type { ClientSocket } from './listener.js'
 import type { Session } from './session.js'
 
@@ -39,6 +43,12 @@ const OBJECT_BYTES = 1500
 export interface ConnectionOwner {
   /** Output is waiting to be written at the end of this turn. */
   outputPending(connection: Connection): void
+  /** Output has grown that the client does not take: it is closed if that is too much. */
+  checkOutput(connection: Connection): void
+  /** Whether replies are limited before they are written, too: `admitsReply` is asked only then. */
+  readonly limitsReplies: boolean
+  /** Whether replies of so many bytes may be kept for this client at once. Where they may not, it is closed. */
+  admitsReply(connection: Connection, bytes: number): boolean
   /** The socket has taken what it owed. */
   outputDrained(connection: Connection): void
   closed(connection: Connection): void
@@ -54,11 +64,6 @@ const FREE_AT_ONCE_BYTES = 1024 * 1024
 
 function freeIfLarge(buffer: Uint8Array): void {
   if (buffer.length >= FREE_AT_ONCE_BYTES) releaseChunk(buffer.buffer as ArrayBuffer)
-}
-
-interface HeldReply {
-  count: number
-  chunks: Uint8Array[]
 }
 
 export class Connection {
@@ -78,7 +83,12 @@ export class Connection {
   delivered = 0
   /** Replies that may be owed now. */
   owedMax = OWED_REPLIES_INITIAL
-  #held: Map<number, HeldReply> | null = null
+  #held: HeldReplies | null = null
+  /** Of the reply that comes next a part has gone out already. */
+  #isReplyPartial = false
+  #pushes: HeldPushes | null = null
+  /** Bytes of large replies in this turn, or of the one that comes in pieces. */
+  #replyBytes = 0
 
   #output = new Uint8Array(OUTPUT_BYTES_INITIAL)
   #outputLength = 0
@@ -120,18 +130,22 @@ export class Connection {
 
   /** Replies owed that have not come back yet. */
   get owedByOthers(): number {
-    let waiting = this.owed
-    if (this.#held !== null) for (const held of this.#held.values()) waiting -= held.count
-    return waiting
+    return this.owed - (this.#held === null ? 0 : this.#held.count)
   }
 
   /** Output that the kernel has not taken. */
   get outputBytes(): number {
-    return this.#outputLength + this.socket.writableLength
+    return this.#outputLength + this.socket.writableLength + this.heldPushBytes
+  }
+
+  /** Bytes of pushes that wait for replies. */
+  get heldPushBytes(): number {
+    return this.#pushes === null ? 0 : this.#pushes.bytes
   }
 
   get memoryBytes(): number {
-    return OBJECT_BYTES + (this.query?.length ?? 0) + this.#output.length + this.socket.writableLength
+    const buffers = (this.query?.length ?? 0) + this.#output.length
+    return OBJECT_BYTES + buffers + this.socket.writableLength + this.heldPushBytes
   }
 
   get queryBytes(): number {
@@ -147,9 +161,10 @@ export class Connection {
       this.owner.replyAfterClose(this.slot, count)
       return
     }
-    if (length > LARGE_FRAME_BYTES) this.#noteLargeFrame(count, length)
+    if (length > LARGE_FRAME_BYTES && !this.#noteLargeFrame(count, length)) return
     if (sequence !== this.delivered) {
-      this.#hold(sequence, count, copyOf(bytes, offset, length))
+      this.#held ??= new HeldReplies()
+      this.#held.add(sequence, count, copyOf(bytes, offset, length))
       return
     }
     this.delivered = (this.delivered + count) | 0
@@ -161,17 +176,25 @@ export class Connection {
       count > 0
     ) {
       // Everything this client waits for is in these bytes: out they go, from where they stand.
+      this.#replyBytes = 0
       this.#writeNow(bytes, offset, length)
     } else {
       this.#append(bytes, offset, length)
     }
+    this.#isReplyPartial = count === 0
+    if (this.#pushes !== null) this.#releasePushes()
     if (this.#held !== null) this.#releaseHeld()
     if (this.isClosing && this.delivered === this.issued && !this.isFlushQueued) this.#queueFlush()
   }
 
-  #noteLargeFrame(count: number, length: number): void {
+  /** False when these replies were too much for the client's output limit, and it is closed. */
+  #noteLargeFrame(count: number, length: number): boolean {
     const owedMax = Math.max(OWED_REPLIES_MIN, Math.floor((OWED_BYTES_MAX * Math.max(count, 1)) / length))
     if (owedMax < this.owedMax) this.owedMax = owedMax
+    this.#replyBytes += length
+    if (!this.owner.limitsReplies || this.owner.admitsReply(this, this.#replyBytes)) return true
+    this.owner.replyAfterClose(this.slot, count)
+    return false
   }
 
   /** A large request is on its way to its shard, beside the ring, where nothing else bounds how many there are. */
@@ -180,32 +203,44 @@ export class Connection {
     if (owedMax < this.owedMax) this.owedMax = owedMax
   }
 
-  #hold(sequence: number, count: number, chunk: Uint8Array): void {
-    this.#held ??= new Map()
-    const held = this.#held.get(sequence)
-    if (held === undefined) {
-      this.#held.set(sequence, { count, chunks: [chunk] })
-    } else {
-      held.count += count
-      held.chunks.push(chunk)
-    }
-  }
-
   #releaseHeld(): void {
-    const all = this.#held as Map<number, HeldReply>
-    for (let held = all.get(this.delivered); held !== undefined; held = all.get(this.delivered)) {
-      all.delete(this.delivered)
+    const all = this.#held as HeldReplies
+    for (let held = all.take(this.delivered); held !== undefined; held = all.take(this.delivered)) {
       this.delivered = (this.delivered + held.count) | 0
       for (const chunk of held.chunks) this.#append(chunk, 0, chunk.length)
       // A reply that has only begun: what is left of it comes with this same sequence.
-      if (held.count === 0) break
+      this.#isReplyPartial = held.count === 0
+      if (this.#isReplyPartial) break
+      if (this.#pushes !== null) this.#releasePushes()
     }
-    if (all.size === 0) this.#held = null
+    if (all.isEmpty) this.#held = null
   }
 
-  /** Bytes outside the order of replies (a push, a farewell). */
-  append(bytes: Uint8Array): void {
-    this.#append(bytes, 0, bytes.length)
+  /**
+   * A message that answers no command. It goes out behind the replies to all that the client has sent so far, but for a
+   * blocking command, which may wait for ever. The bytes may be overwritten when this returns.
+   */
+  push(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.isClosed || this.isClosing) return
+    // A command that waits is the last one that was dispatched.
+    const behind = this.session.isAwaiting ? (this.issued - 1) | 0 : this.issued
+    if (this.#pushes === null && !this.#isReplyPartial && ((this.delivered - behind) | 0) >= 0) {
+      this.#append(bytes, offset, length)
+    } else {
+      this.#pushes ??= new HeldPushes()
+      this.#pushes.add(behind, bytes, offset, length)
+    }
+    // Who does not read must be cut off while the messages come, even when they all come in one turn.
+    if (this.isStreaming || this.#pushes !== null) this.owner.checkOutput(this)
+  }
+
+  #releasePushes(): void {
+    if (this.#isReplyPartial) return
+    const pushes = this.#pushes as HeldPushes
+    for (let chunk = pushes.take(this.delivered); chunk !== null; chunk = pushes.take(this.delivered)) {
+      this.#append(chunk, 0, chunk.length)
+    }
+    if (pushes.isEmpty) this.#pushes = null
   }
 
   #append(bytes: Uint8Array, offset: number, length: number): void {
@@ -213,10 +248,12 @@ export class Connection {
     const needed = this.#outputLength + length
     if (needed > this.#output.length) {
       if (needed > OUTPUT_BYTES_MAX) {
-        this.flush()
+        this.#writeCollected()
         if (this.isClosed) return
         if (length > OUTPUT_BYTES_MAX) {
           this.#writeOrQueue(bytes, offset, length)
+          // What the socket has not taken is held against the client's limit at the end of the turn.
+          if (!this.isFlushQueued) this.#queueFlush()
           return
         }
       }
@@ -247,8 +284,13 @@ export class Connection {
     this.#output = grown
   }
 
-  /** Writes what has been collected; called once a turn, and when the buffer is full. */
+  /** Writes what has been collected; called once a turn. */
   flush(): void {
+    if (!this.#isReplyPartial) this.#replyBytes = 0
+    this.#writeCollected()
+  }
+
+  #writeCollected(): void {
     if (this.isClosed || this.#outputLength === 0) return
     const length = this.#outputLength
     this.#outputLength = 0
@@ -371,7 +413,9 @@ export class Connection {
     // hand, if that is beyond what has come: its length is announced, not to be trusted with memory.
     const announced = this.parse.bytesNeeded
     const doubled = Math.max(used + length, this.query.length * 2)
-    this.#resizeQuery(announced > used + length ? Math.min(announced, doubled) : doubled)
+    // Where the end is near, it is gone to at once: the last bytes of a large argument would cost a copy of it all.
+    const isEndNear = announced > used + length && announced <= doubled + (doubled >> 2)
+    this.#resizeQuery(isEndNear ? announced : doubled)
   }
 
   #resizeQuery(capacity: number): void {
@@ -441,5 +485,6 @@ export class Connection {
     this.owner.closed(this)
     this.query = null
     this.#held = null
+    this.#pushes = null
   }
 }

@@ -5,7 +5,7 @@
  * Runs on the main thread, in the callback that a socket's bytes arrive in. The order of the checks is Redis's
  * (`processCommand`), because clients see which error comes first.
  */
-import { copyOf } from '../base/bytes.js'
+import { asciiBytes, copyOf } from '../base/bytes.js'
 import { CommandStatistics } from '../commands/command-statistics.js'
 import type { ServerServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
@@ -15,11 +15,14 @@ import { ReplyWriter } from '../resp/reply-writer.js'
 import { ParseResult, RequestParser } from '../resp/request-parser.js'
 import { RequestFlag } from '../ring/frames.js'
 import { mayWait, routeBlocking } from '../router/blocking-route.js'
-import type { CommandRequest } from '../router/request.js'
 import type { Router } from '../router/router.js'
+import { isScript } from '../router/scripts.js'
 import type { Connection } from './connection.js'
 import { deliver, MainCommands } from './main-commands.js'
+import type { Monitors } from './monitors.js'
+import type { Scripting } from './scripting.js'
 import type { Session } from './session.js'
+import { beginTracked, endTracked } from './tracking.js'
 import { sessionCommands } from './transaction-commands.js'
 
 /** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
@@ -28,10 +31,20 @@ const PAUSED_QUERY_BYTES_MAX = 64 * 1024
 /** From here on a request counts by its bytes in what one client may have on the way. */
 const LARGE_REQUEST_BYTES = 64 * 1024
 
-const CommandKind = { shard: 0, main: 1, session: 2, container: 3, blocking: 4 } as const
+const CommandKind = { shard: 0, main: 1, session: 2, container: 3, blocking: 4, script: 5 } as const
 
 /** What a client can have done at once after MULTI; everything else is queued, UNWATCH too. */
 const NEVER_QUEUED: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+
+/** What a subscriber may send in RESP2, where whatever else it got could be taken for a message. */
+const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
+  ...['subscribe', 'unsubscribe', 'psubscribe', 'punsubscribe', 'ssubscribe', 'sunsubscribe'],
+  ...['ping', 'quit', 'reset'],
+])
+
+/** A client that monitors is a replica of a kind, in Redis, and replicas must leave the keyspace alone. */
+const KEYSPACE_FLAGS: ReadonlySet<string> = new Set(['readonly', 'write', 'may_replicate'])
+const MONITOR_REFUSAL = encodeError("ERR Replica can't interact with the keyspace")
 
 /** What the dispatcher must know of the server's state; the wiring keeps it up to date. */
 export interface DispatchPolicy {
@@ -43,6 +56,10 @@ export interface DispatchPolicy {
   pausedUntilMs: number
   pauseMode: 'write' | 'all'
   isShuttingDown: boolean
+  /** The data set is being loaded: only commands flagged `loading` are done. */
+  isLoading: boolean
+  /** The data set cannot be saved: commands that write are refused. */
+  refusesWrites: boolean
 }
 
 export interface DispatchEvents {
@@ -58,6 +75,8 @@ export class Dispatcher {
   readonly statistics = new CommandStatistics()
   commandsProcessed = 0
   readonly router: Router
+  /** Set once by the wiring. */
+  scripting!: Scripting
   /** Runs the commands of the main thread. */
   readonly main: MainCommands
   readonly policy: DispatchPolicy
@@ -67,8 +86,14 @@ export class Dispatcher {
   readonly #kinds: Uint8Array
   readonly #denyOom: Uint8Array
   readonly #noAuth: Uint8Array
+  readonly #allowBusy: Uint8Array
+  readonly #writes: Uint8Array
+  readonly #barredByLoading: Uint8Array
   readonly #pausable: Uint8Array
   readonly #queueable: Uint8Array
+  readonly #forSubscribers: Uint8Array
+  readonly #ofKeyspace: Uint8Array
+  readonly monitors: Monitors
   readonly #monotonicUs: () => number
   nowMs = 0
 
@@ -77,9 +102,11 @@ export class Dispatcher {
     server: ServerServices,
     policy: DispatchPolicy,
     events: DispatchEvents,
+    monitors: Monitors,
     monotonicUs: () => number,
   ) {
     this.router = router
+    this.monitors = monitors
     this.policy = policy
     this.#events = events
     this.#monotonicUs = monotonicUs
@@ -88,16 +115,21 @@ export class Dispatcher {
       if (spec.subcommands !== undefined && spec.main === undefined && spec.shard === undefined)
         return CommandKind.container
       if (sessionCommands[spec.name] !== undefined && spec.group === 'transactions') return CommandKind.session
+      if (isScript(spec)) return CommandKind.script
       if (spec.blocking !== undefined) return CommandKind.blocking
       return spec.main === undefined ? CommandKind.shard : CommandKind.main
     })
     // By the full name: SLOWLOG RESET is queued.
     this.#queueable = Uint8Array.from(specs, (spec) => (NEVER_QUEUED.has(fullNameOf(spec)) ? 0 : 1))
+    this.#forSubscribers = Uint8Array.from(specs, (spec) => (SUBSCRIBER_COMMANDS.has(fullNameOf(spec)) ? 1 : 0))
+    this.#ofKeyspace = Uint8Array.from(specs, ({ flags }) => (flags.some((flag) => KEYSPACE_FLAGS.has(flag)) ? 1 : 0))
     this.#denyOom = flagTable('denyoom')
     this.#noAuth = flagTable('no_auth')
-    const write = flagTable('write')
+    this.#allowBusy = flagTable('allow_busy')
+    this.#writes = flagTable('write')
+    this.#barredByLoading = flagTable('loading').map((flag) => 1 - flag)
     const mayReplicate = flagTable('may_replicate')
-    this.#pausable = write.map((flag, id) => flag | (mayReplicate[id] as number))
+    this.#pausable = this.#writes.map((flag, id) => flag | (mayReplicate[id] as number))
   }
 
   /** Works off bytes that just came, in a buffer that will be reused: what is left of them is kept by the connection. */
@@ -201,7 +233,9 @@ export class Dispatcher {
       session.endTransaction()
       session.unwatchAll()
       answer = execDiscarded(reply)
+      if (this.monitors.isActive) this.monitors.showTransaction(connection, [], session.database, [asciiBytes('EXEC')])
     }
+    if (session.tracking !== null) endTracked(this.router, session, id)
     this.statistics.recordError(answer)
     this.#refuse(connection, answer)
   }
@@ -248,11 +282,38 @@ export class Dispatcher {
       this.#reject(connection, errors.outOfMemory, id)
       return true
     }
-    if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session.transaction, spec, id)) return false
+    // As in Redis, PING tells whoever watches over the server.
+    if (this.policy.refusesWrites && (isOrHas(this.#writes, session, spec, id) || spec.name === 'ping')) {
+      this.#reject(connection, errors.cannotSave, id)
+      return true
+    }
+    if (session.isRestricted) {
+      const refusal = this.#refusalInMode(session, spec, id)
+      if (refusal !== null) {
+        this.#reject(connection, refusal, id)
+        return true
+      }
+    }
+    if (this.policy.isLoading && isOrHas(this.#barredByLoading, session, spec, id)) {
+      this.#reject(connection, errors.loading, id)
+      return true
+    }
+    const { refusal: busy } = this.scripting
+    if (busy !== null && this.#allowBusy[id] === 0) {
+      this.#reject(connection, busy, id)
+      return true
+    }
+    if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session, spec, id)) {
+      const mayPass = kind === CommandKind.script && session.transaction === null && this.policy.pauseMode === 'write'
+      if (!mayPass || !this.scripting.registry.declaresNoWrites(id, bytes, offsets, lengths)) return false
+    }
     if (session.replyMode === 'skip-next') session.replyMode = 'skip'
     session.commandsTotal++
     session.lastCommandId = id
-    if (session.transaction !== null && this.#queueable[id] !== 0) {
+    const isQueued = session.transaction !== null && this.#queueable[id] !== 0
+    const { tracking } = session
+    if (tracking !== null && !isQueued) beginTracked(this.router, tracking, id, bytes, offsets, lengths, argc)
+    if (isQueued) {
       this.#queue(connection, spec, bytes, offsets, lengths, argc)
     } else if (
       kind === CommandKind.shard ||
@@ -272,24 +333,41 @@ export class Dispatcher {
       const flags = requestFlags(session)
       const { slot } = connection
       routeBlocking(this.router, id, slot, sequence, session.database, flags, bytes, offsets, lengths, argc)
+    } else if (kind === CommandKind.script) {
+      this.#runScript(connection, id, bytes, offsets, lengths, argc)
     } else if (kind === CommandKind.main) {
       this.commandsProcessed++
       this.main.run(connection, spec, id, bytes, offsets, lengths, argc)
     } else {
       this.#runSession(connection, spec, bytes, offsets, lengths, argc)
     }
+    // EXEC shows itself, behind its commands.
+    if (this.monitors.isActive && !isQueued && spec.name !== 'exec') {
+      this.monitors.show(connection, spec, bytes, offsets, lengths, argc)
+    }
+    if (tracking !== null) endTracked(this.router, session, id)
     if (session.replyMode === 'skip') session.replyMode = 'on'
     return true
   }
 
+  /** Why a client that has subscribed, or monitors, may not send this command; null when it may. */
+  #refusalInMode(session: Session, spec: CommandSpec, id: number): Uint8Array | null {
+    if (session.isSubscribed && session.resp === 2 && this.#forSubscribers[id] === 0) {
+      return encodeError(
+        `ERR Can't execute '${fullNameOf(spec)}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
+          'allowed in this context',
+      )
+    }
+    if (!session.isMonitor) return null
+    const touches =
+      this.#ofKeyspace[id] !== 0 ||
+      (spec.name === 'exec' && session.transaction?.some((queued) => this.#ofKeyspace[idOf(queued.spec)] !== 0))
+    return touches ? MONITOR_REFUSAL : null
+  }
+
   /** As in Redis, a pause of writes holds them back even where they would only be queued, and EXEC only when it writes. */
-  #isPaused(transaction: readonly CommandRequest[] | null, spec: CommandSpec, id: number): boolean {
-    if (this.policy.pauseMode === 'all' || this.#pausable[id] !== 0) return true
-    return (
-      spec.name === 'exec' &&
-      transaction !== null &&
-      transaction.some((queued) => this.#pausable[idOf(queued.spec)] !== 0)
-    )
+  #isPaused(session: Session, spec: CommandSpec, id: number): boolean {
+    return this.policy.pauseMode === 'all' || isOrHas(this.#pausable, session, spec, id)
   }
 
   #queue(
@@ -317,6 +395,33 @@ export class Dispatcher {
     this.#writer.attachScratch()
     this.#writer.queued()
     deliver(connection, sequence, this.#writer)
+  }
+
+  #runScript(
+    connection: Connection,
+    id: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+  ): void {
+    const { registry } = this.scripting
+    const { session, slot } = connection
+    const refusal = registry.find(id, bytes, offsets, lengths, argc)
+    if (refusal === errors.outOfMemory) {
+      this.#reject(connection, refusal, id)
+      return
+    }
+    this.commandsProcessed++
+    if (refusal !== null) {
+      this.statistics.record(id, 0)
+      this.statistics.recordFailure(id, refusal)
+      this.#refuse(connection, refusal)
+      return
+    }
+    const sequence = connection.issued
+    connection.issued = (sequence + 1) | 0
+    registry.route(id, slot, sequence, session.database, requestFlags(session), bytes, offsets, lengths, argc)
   }
 
   #runSession(
@@ -352,6 +457,12 @@ function requestFlags(session: Session): number {
   if (session.replyMode !== 'on') flags |= RequestFlag.silent
   if (session.noTouch) flags |= RequestFlag.noTouch
   return flags
+}
+
+/** Whether the command is one of those in `flags`, or is the EXEC of a transaction that has one. */
+function isOrHas(flags: Uint8Array, { transaction }: Session, spec: CommandSpec, id: number): boolean {
+  if (flags[id] !== 0) return true
+  return spec.name === 'exec' && transaction?.some((queued) => flags[idOf(queued.spec)] !== 0) === true
 }
 
 function flagTable(flag: string): Uint8Array {

@@ -10,9 +10,10 @@ import { type DeferredReply, MainCall } from '../commands/main-call.js'
 import type { ServerServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { idOf } from '../commands/table.js'
+import type { Answer, CommandRequest } from '../hops/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
-import type { Answer, CommandRequest } from '../router/request.js'
 import type { Connection } from './connection.js'
+import type { Session } from './session.js'
 
 const OK = asciiBytes('+OK\r\n')
 
@@ -25,7 +26,8 @@ export class MainCommands {
   readonly #statistics: CommandStatistics
   readonly #onSlow: SlowHandler
   readonly #monotonicUs: () => number
-  #connection!: Connection
+  /** Null for a script. */
+  #connection: Connection | null = null
   #sequence = 0
   #deferred = false
   #answer: Answer | null = null
@@ -49,12 +51,24 @@ export class MainCommands {
   ): void {
     const sequence = connection.issued
     connection.issued = (sequence + 1) | 0
-    this.#execute(connection, spec, id, bytes, offsets, lengths, argc, sequence, null)
-    if (!this.#deferred) deliver(connection, sequence, this.#writer)
+    this.#execute(connection, connection.session, spec, id, bytes, offsets, lengths, argc, sequence, null)
+    if (this.#deferred) return
+    if (this.#call.answersAlways) {
+      connection.deliver(
+        sequence,
+        1,
+        this.#writer.bytes,
+        this.#writer.start,
+        this.#writer.position - this.#writer.start,
+      )
+    } else {
+      deliver(connection, sequence, this.#writer)
+    }
   }
 
   #execute(
-    connection: Connection,
+    connection: Connection | null,
+    session: Session,
     spec: CommandSpec,
     id: number,
     bytes: Uint8Array,
@@ -75,10 +89,12 @@ export class MainCommands {
     call.lengths = lengths
     call.argc = argc
     call.spec = spec
-    call.session = connection.session
+    call.session = session
     call.nowMs = this.nowMs
+    call.isQueued = answer !== null
+    call.answersAlways = false
     writer.attachScratch()
-    writer.resp3 = connection.session.resp === 3
+    writer.resp3 = session.resp === 3
     const startedUs = this.#monotonicUs()
     ;(spec.main as (call: MainCall) => void)(call)
     const durationUs = this.#monotonicUs() - startedUs
@@ -87,7 +103,7 @@ export class MainCommands {
       this.#statistics.recordFailure(id, writer.lastError)
       writer.lastError = null
     }
-    if (durationUs >= this.slowThresholdUs) {
+    if (durationUs >= this.slowThresholdUs && connection !== null) {
       this.#onSlow(connection, spec, durationUs, loggedArguments(undefined, bytes, argc, offsets, lengths))
     }
   }
@@ -102,14 +118,14 @@ export class MainCommands {
     const answer = this.#answer
     const reply = new ReplyWriter()
     reply.attachScratch()
-    reply.resp3 = connection.session.resp === 3
-    const { replyMode } = connection.session
+    const { replyMode, resp } = this.#call.session
+    reply.resp3 = resp === 3
     const silent = replyMode === 'off' || replyMode === 'skip'
     return {
       reply,
       send: () => {
         if (answer !== null) answer(reply.take())
-        else connection.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
+        else connection?.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
       },
     }
   }
@@ -124,25 +140,27 @@ export class MainCommands {
       answer(OK)
       return
     }
-    const offsets = new Int32Array(request.argv.length)
-    const lengths = new Int32Array(request.argv.length)
+    this.#runRequest(connection, connection.session, request, answer)
+  }
+
+  /** Runs a command of a script, whose session is its own. @returns whether it has been answered */
+  runForScript(session: Session, request: CommandRequest, answer: Answer): boolean {
+    this.#runRequest(null, session, request, answer)
+    return !this.#deferred
+  }
+
+  #runRequest(connection: Connection | null, session: Session, request: CommandRequest, answer: Answer): void {
+    const { spec, argv } = request
+    const offsets = new Int32Array(argv.length)
+    const lengths = new Int32Array(argv.length)
     let at = 0
-    request.argv.forEach((argument, i) => {
+    argv.forEach((argument, i) => {
       offsets[i] = at
       lengths[i] = argument.length
       at += argument.length
     })
-    this.#execute(
-      connection,
-      request.spec,
-      id,
-      joinBytes(request.argv),
-      offsets,
-      lengths,
-      request.argv.length,
-      0,
-      answer,
-    )
+    const argc = argv.length
+    this.#execute(connection, session, spec, idOf(spec), joinBytes(argv), offsets, lengths, argc, 0, answer)
     if (!this.#deferred) answer(this.#writer.take())
   }
 }

@@ -117,6 +117,10 @@ export class Rates implements NetworkStatistics {
     return this.#limits.queryLimitCuts
   }
 
+  get evictedClients(): number {
+    return this.#limits.evictedClients
+  }
+
   get maxInputBufferBytes(): number {
     return this.#limits.inputBytesMax
   }

@@ -3,10 +3,32 @@
  *
  * Runs on the main thread. This is the `SessionView` of the command handlers.
  */
-import type { SessionView } from '../commands/server-services.js'
+import type { SessionView, SubscriptionKind, TrackingOptions } from '../commands/server-services.js'
 import { fullNameOf, specs } from '../commands/table.js'
-import type { CommandRequest } from '../router/request.js'
+import type { CommandRequest } from '../hops/request.js'
+import type { ClientTracking } from './client-tracking.js'
 import type { Connection } from './connection.js'
+import type { Monitors } from './monitors.js'
+import type { ConnectionSubscriptions, Subscriptions } from './subscriptions.js'
+
+/** What is shared by all sessions. */
+export interface SessionHost {
+  readonly subscriptions: Subscriptions
+  readonly monitors: Monitors
+  /** Client-side caching: sets `tracking` of the session, or takes it away. */
+  readonly tracking: {
+    start(session: Session, options: TrackingOptions, prefixes: readonly string[]): void
+    stop(session: Session): void
+  }
+  requiresPassword(): boolean
+  /** Tells the shards that the session's watches are void. */
+  unwatch(session: Session): void
+}
+
+/** What Redis counts for a watched key of a client, the name not included. */
+const WATCH_BYTES = 80
+/** About the same for a prefix that it tracks. */
+const PREFIX_BYTES = 64
 
 export class Session implements SessionView {
   connection!: Connection
@@ -43,9 +65,21 @@ export class Session implements SessionView {
   commandsTotal = 0
   /** Its blocking command waits for its keys. */
   isBlocked = false
+  /** CLIENT PAUSE holds its command back. */
+  isPaused = false
 
-  readonly #unwatch: (session: Session) => void
-  readonly #requiresPassword: () => boolean
+  /** Null until it subscribes to something. */
+  subscriptions: ConnectionSubscriptions | null = null
+  isSubscribed = false
+  isMonitor = false
+  /** What it may send depends on one of these two. */
+  isRestricted = false
+  /** Null while it does not track. */
+  tracking: ClientTracking | null = null
+  /** What it held when it was counted last, by client-limits.ts. */
+  countedBytes = 0
+
+  readonly #host: SessionHost
 
   constructor(
     readonly id: number,
@@ -53,12 +87,10 @@ export class Session implements SessionView {
     readonly localAddress: string,
     readonly isUnixSocket: boolean,
     readonly createdAtMs: number,
-    requiresPassword: () => boolean,
-    unwatch: (session: Session) => void,
+    host: SessionHost,
   ) {
-    this.#requiresPassword = requiresPassword
-    this.#unwatch = unwatch
-    this.authenticated = !requiresPassword()
+    this.#host = host
+    this.authenticated = !host.requiresPassword()
     this.lastInteractionMs = createdAtMs
   }
 
@@ -76,7 +108,9 @@ export class Session implements SessionView {
   }
 
   get queryBufferBytes(): number {
-    return this.connection.queryBytes + this.connection.bytesInHand
+    // What has been parsed of a command that is still coming is no longer input, in Redis, but arguments.
+    const { parse, queryBytes, bytesInHand } = this.connection
+    return queryBytes + bytesInHand - (bytesInHand === 0 ? parse.bytesParsed : 0)
   }
 
   get queryBufferFreeBytes(): number {
@@ -89,7 +123,9 @@ export class Session implements SessionView {
   }
 
   get totalMemoryBytes(): number {
-    return this.connection.memoryBytes + this.queuedBytes
+    const subscribed = this.subscriptions?.bytes ?? 0
+    const tracked = (this.tracking?.prefixSet.size ?? 0) * PREFIX_BYTES
+    return this.connection.memoryBytes + this.queuedBytes + this.watched.length * WATCH_BYTES + subscribed + tracked
   }
 
   get fileDescriptor(): number {
@@ -98,8 +134,13 @@ export class Session implements SessionView {
 
   get flagLetters(): string {
     let flags = ''
+    if (this.isMonitor) flags += 'O'
+    if (this.isSubscribed) flags += 'P'
     if (this.transaction !== null) flags += 'x'
-    if (this.isBlocked) flags += 'b'
+    if (this.isBlocked || this.isPaused) flags += 'b'
+    if (this.tracking !== null) flags += 't'
+    if (this.tracking?.isRedirectBroken === true) flags += 'R'
+    if (this.tracking?.isBroadcast === true) flags += 'B'
     if (this.connection.isClosing) flags += 'c'
     if (this.isUnixSocket) flags += 'U'
     if (this.noEvict) flags += 'e'
@@ -121,7 +162,7 @@ export class Session implements SessionView {
 
   /** Forgets all watches, here and on the shards. */
   unwatchAll(): void {
-    if (this.watched.length > 0) this.#unwatch(this)
+    if (this.watched.length > 0) this.#host.unwatch(this)
     this.watched = []
   }
 
@@ -135,7 +176,59 @@ export class Session implements SessionView {
     this.noTouch = false
     this.replyMode = 'on'
     this.user = 'default'
-    this.authenticated = !this.#requiresPassword()
+    this.authenticated = !this.#host.requiresPassword()
+    this.endListening()
+    this.stopTracking()
+  }
+
+  subscriptionCount(kind: SubscriptionKind): number {
+    return this.subscriptions?.[kind].size ?? 0
+  }
+
+  subscriptionNames(kind: SubscriptionKind): readonly Uint8Array[] {
+    return this.subscriptions?.names(kind) ?? []
+  }
+
+  /** Nothing where the client has gone: a transaction goes on without it, and nobody would end the subscription. */
+  subscribe(kind: SubscriptionKind, name: Uint8Array): void {
+    if (this.connection.isClosed) return
+    this.#host.subscriptions.subscribe(this.connection, kind, name)
+    this.isSubscribed = true
+    this.isRestricted = true
+  }
+
+  unsubscribe(kind: SubscriptionKind, name: Uint8Array): void {
+    this.#host.subscriptions.unsubscribe(this.connection, kind, name)
+  }
+
+  endSubscribing(): void {
+    if ((this.subscriptions?.size ?? 0) > 0) return
+    this.isSubscribed = false
+    this.isRestricted = this.isMonitor
+  }
+
+  beginMonitoring(): void {
+    this.#host.monitors.add(this.connection)
+    this.isMonitor = true
+    this.isRestricted = true
+  }
+
+  /** Nothing where the client has gone, as with `subscribe`. */
+  startTracking(options: TrackingOptions, prefixes: readonly string[]): void {
+    if (this.connection.isClosed) return
+    this.#host.tracking.start(this, options, prefixes)
+  }
+
+  stopTracking(): void {
+    this.#host.tracking.stop(this)
+  }
+
+  /** Ends all subscriptions, and MONITOR, without telling the client. */
+  endListening(): void {
+    this.#host.subscriptions.forget(this.connection)
+    this.#host.monitors.remove(this.connection)
+    this.isMonitor = false
+    this.endSubscribing()
   }
 
   closeAfterReply(): void {

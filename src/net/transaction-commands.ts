@@ -4,15 +4,15 @@
  */
 import { asciiBytes } from '../base/bytes.js'
 import { shardUnwatch, shardWatch } from '../commands/internal.js'
-
+import type { Answer, CommandRequest } from '../hops/request.js'
 import { errors, execDiscarded } from '../resp/errors.js'
 import { RequestFlag } from '../ring/frames.js'
-import type { Answer } from '../router/request.js'
 import type { Router } from '../router/router.js'
 import { executeTransaction } from '../router/transaction.js'
 import type { Connection } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 import type { Session } from './session.js'
+import { trackedReads } from './tracking.js'
 
 type SessionCommand = (
   dispatcher: Dispatcher,
@@ -45,10 +45,16 @@ function discard(_dispatcher: Dispatcher, { session }: Connection, _argv: readon
   answer(OK)
 }
 
-function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Uint8Array[], answer: Answer): void {
+function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uint8Array[], answer: Answer): void {
   const { session } = connection
+  const { database } = session
+  const { monitors } = dispatcher
+  const show = (ran: readonly CommandRequest[]): void => {
+    if (monitors.isActive) monitors.showTransaction(connection, ran, database, argv)
+  }
   const commands = session.transaction
   if (commands === null) {
+    show([])
     answer(errors.execWithoutMulti)
     return
   }
@@ -56,11 +62,13 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
   session.endTransaction()
   if (failed) {
     session.unwatchAll()
+    show([])
     answer(errors.execAbort)
     return
   }
   if (commands.some(({ spec }) => spec.flags.includes('denyoom')) && dispatcher.policy.isOutOfMemory()) {
     session.unwatchAll()
+    show([])
     answer(execDiscarded(errors.outOfMemory))
     return
   }
@@ -70,6 +78,10 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
   session.executing++
   let isAnswered = false
   let holds = false
+  const nilArray = session.resp === 3 ? NULL_RESP3 : NIL_ARRAY
+  // Without watches it happens now; with them only the answer tells whether it has happened.
+  const isWatching = watchedKeys.length > 0
+  if (!isWatching) show(commands)
   const mustHold = executeTransaction(
     dispatcher.router,
     {
@@ -79,13 +91,19 @@ function exec(dispatcher: Dispatcher, connection: Connection, _argv: readonly Ui
       runOnMain: (request, reply) => dispatcher.main.runQueued(connection, request, reply),
       database: () => session.database,
       flags: () => (session.resp === 3 ? RequestFlag.resp3 : 0) | (session.noTouch ? RequestFlag.noTouch : 0),
-      nilArray: session.resp === 3 ? NULL_RESP3 : NIL_ARRAY,
+      remember: trackedReads(dispatcher.router, session),
+      nilArray,
     },
     (reply) => {
       isAnswered = true
+      if (isWatching) show(reply === nilArray ? [] : commands)
       session.executing--
       // The answer to an EXEC before the one that holds the session changes nothing.
-      if (holds) session.isHeld = false
+      if (holds) {
+        session.isHeld = false
+        // A command of the transaction may have given it, and nothing has been dispatched since.
+        if (session.tracking !== null) session.tracking.isCachingGiven = false
+      }
       answer(reply)
     },
   )

@@ -34,6 +34,13 @@ export const errors = {
   watchInsideMulti: encodeError('ERR WATCH inside MULTI is not allowed'),
   execAbort: encodeError('EXECABORT Transaction discarded because of previous errors.'),
   outOfMemory: encodeError("OOM command not allowed when used memory > 'maxmemory'."),
+  loading: encodeError('LOADING Redis is loading the dataset in memory'),
+  cannotSave: encodeError(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may " +
+      'modify the data set are disabled, because this instance is configured to report errors during writes if RDB ' +
+      'snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB ' +
+      'error.',
+  ),
   notAllowedInTransaction: encodeError('ERR Command not allowed inside a transaction'),
 } as const
 

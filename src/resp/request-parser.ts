@@ -51,6 +51,11 @@ export class ParseState {
   get bytesNeeded(): number {
     return this.remaining > 0 && this.bulkLength >= 0 ? this.position + this.bulkLength + 2 : 0
   }
+
+  /** Bytes at the beginning of a command in hand that need not be looked at again. */
+  get bytesParsed(): number {
+    return this.remaining > 0 ? this.position : 0
+  }
 }
 
 export class RequestParser {

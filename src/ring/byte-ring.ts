@@ -197,10 +197,13 @@ export class RingConsumer {
     return this.#head === this.#tail && Atomics.load(this.#control, TAIL) === this.#tail
   }
 
-  /** Blocks until the producer publishes or `timeoutMs` is over. For worker threads, over a bell of their own. */
-  sleep(timeoutMs: number): void {
+  /**
+   * Blocks until the producer publishes or `timeoutMs` is over. For worker threads, over a bell of their own.
+   * @param hasOtherWork asked once more before it sleeps; whoever brings such work rings the bell
+   */
+  sleep(timeoutMs: number, hasOtherWork: (() => boolean) | null = null): void {
     this.#bell.announce()
-    if (this.isEmpty) this.#bell.wait(timeoutMs)
+    if (this.isEmpty && (hasOtherWork === null || !hasOtherWork())) this.#bell.wait(timeoutMs)
     else this.#bell.cancel()
   }
 }

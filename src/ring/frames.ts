@@ -11,6 +11,9 @@
  *
  * A park frame carries the ticket of its client (see claims.ts) in word 4.
  *
+ * The origin says whose command it is, for clients that do not want to hear of changes of their own (CLIENT TRACKING with
+ * NOLOOP); 0 stands for all others.
+ *
  * Argument 0, the command's name, does not travel: the command id says it.
  *
  * Reply (shard → main), 4 words, then RESP bytes padded to 4:
@@ -58,8 +61,10 @@ export const RequestFlag = {
   silent: 2,
   /** Leave access clocks alone (CLIENT NO-TOUCH). */
   noTouch: 4,
-  /** Locks the whole shard instead of keys. */
+  /** Of a lock frame: locks the whole shard instead of keys. */
   lockAll: 8,
+  /** Of a script's frame: its lock owner holds all shards, and the others attend (see shard/attendance.ts). */
+  attended: 8,
   /** Pass over when the transaction's watch was found broken (see `shard.begin`). */
   conditional: 16,
   /** A further part of a command that is counted with its first part. */
@@ -78,11 +83,46 @@ export const NOTICE_GOES_ON = 0x100
 
 /** What a shard tells the main thread of its own accord. */
 export const Notice = {
-  /** A keyspace event. The number is the database; the payload the event's name, a zero byte and the key. */
+  /**
+   * A keyspace event. The number is the database, with the channels (`EventChannel` in store/keyspace-events.ts) above it;
+   * the payload the event's name, a zero byte and the key.
+   */
   event: 1,
-  /** A key that clients may have cached has changed. The number is the database, the payload the key. */
+  /** A key that clients may have cached has changed: see `encodeChange`. The payload is the clients' ids, then the key. */
   changed: 2,
+  /** All keys of a database have gone, and clients may have cached some. There is no payload. */
+  allChanged: 3,
+  /** A script has the main thread run a command. The number is the shard; the payload see shard/main-thread-line.ts. */
+  scriptCommand: 4,
 } as const
+
+/** Bytes of a client's id in a notice of a change: a double, low byte first. */
+export const CHANGE_ID_BYTES = 8
+const CHANGE_CLIENTS_MASK = 0x007fffff
+const CHANGE_MODIFIED = 0x00800000
+const CHANGE_ORIGIN_SHIFT = 24
+
+/**
+ * The number of a notice of a change.
+ * @param clients how many clients are known to have read the key
+ * @param isModified whether the key was modified, and not just forgotten
+ * @param origin that of the command which did it, 0 for nobody's
+ */
+export function encodeChange(clients: number, isModified: boolean, origin: number): number {
+  return (origin << CHANGE_ORIGIN_SHIFT) | (isModified ? CHANGE_MODIFIED : 0) | clients
+}
+
+export function changeClients(number: number): number {
+  return number & CHANGE_CLIENTS_MASK
+}
+
+export function changeIsModified(number: number): boolean {
+  return (number & CHANGE_MODIFIED) !== 0
+}
+
+export function changeOrigin(number: number): number {
+  return number >>> CHANGE_ORIGIN_SHIFT
+}
 
 export const REPLY_COUNT_MASK = 0x00ffffff
 export const REPLY_PADDING_SHIFT = 24

@@ -11,11 +11,11 @@
 import { assert } from '../base/assert.js'
 import { asciiBytes } from '../base/bytes.js'
 import { DeadlineHeap, type HasDeadline } from '../base/deadline-heap.js'
+import type { RequestKey } from '../hops/request-keys.js'
 import { encodeError } from '../resp/errors.js'
 import { Claims } from '../ring/claims.js'
 import { FrameKind, RequestFlag } from '../ring/frames.js'
 import type { Feeds } from './feeds.js'
-import type { RequestKey } from './request-keys.js'
 
 const NULL_ARRAY = asciiBytes('*-1\r\n')
 const NULL_RESP3 = asciiBytes('_\r\n')

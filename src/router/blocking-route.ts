@@ -9,14 +9,14 @@ import { copyOf, equalsAsciiIgnoreCase } from '../base/bytes.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { specs } from '../commands/table.js'
 import { decodeWouldBlock, type WouldBlock } from '../commands/would-block.js'
+import { lend } from '../hops/lending.js'
+import type { Answer, CommandRequest } from '../hops/request.js'
+import { keysOf, type RequestKey } from '../hops/request-keys.js'
+import { isStreamRead, readStreamsLocked } from '../hops/stream-reads.js'
 import { RequestFlag, TARGET_BLOCKING } from '../ring/frames.js'
 import type { BlockedCommand } from './blocked-clients.js'
 import { type FeedPlan, feed, planFeeding } from './feeding.js'
-import { lend } from './lending.js'
-import type { Answer, CommandRequest } from './request.js'
-import { keysOf, type RequestKey } from './request-keys.js'
 import type { Router } from './router.js'
-import { isStreamRead, readStreamsLocked } from './stream-reads.js'
 
 const NO_BYTES = new Uint8Array(0)
 

@@ -6,10 +6,10 @@
  * are fed: the destinations' records are lent to them, they serve who waits, and what has changed goes back.
  */
 import { shardServe } from '../commands/internal.js'
+import { lend } from '../hops/lending.js'
+import type { Answer, CommandRequest } from '../hops/request.js'
+import { keysOf, type RequestKey } from '../hops/request-keys.js'
 import { headerNumber } from '../resp/reply-reader.js'
-import { lend } from './lending.js'
-import type { Answer, CommandRequest } from './request.js'
-import { keysOf, type RequestKey } from './request-keys.js'
 import type { Router } from './router.js'
 
 const NO_BYTES = new Uint8Array(0)

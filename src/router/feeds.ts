@@ -6,7 +6,7 @@
  * must be widened, see feeding.ts. While there is no such client, `isActive` is false, and that is all that anybody asks.
  */
 import { latin1Of } from '../base/bytes.js'
-import type { RequestKey } from './request-keys.js'
+import type { RequestKey } from '../hops/request-keys.js'
 
 /** A key to which elements go, and how many clients wait with it as their destination. */
 interface Destination extends RequestKey {

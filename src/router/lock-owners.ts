@@ -2,15 +2,11 @@
  * Lock owners: who holds keys over several hops, and on which shards. The locks themselves are the shards' (see
  * shard/lock-table.ts). Main thread.
  */
+import type { Lock } from '../hops/hops.js'
 import { FrameKind, RequestFlag } from '../ring/frames.js'
 
 const NO_BYTES = new Uint8Array(0)
 const LOCK_OWNERS_MAX = 0x00ffffff
-
-export interface Lock {
-  readonly owner: number
-  readonly shards: readonly number[]
-}
 
 /** Writes a frame that is no command. */
 type SendControl = (shard: number, kind: number, flags: number, owner: number, argv: readonly Uint8Array[]) => void
@@ -19,6 +15,8 @@ export class LockOwners {
   readonly #send: SendControl
   readonly #shardOf: (key: Uint8Array) => number
   #last = 0
+  /** For whose command an owner acts, where it is one with an origin (see frames.ts). */
+  readonly #origins = new Map<number, number>()
   readonly #shardCount: number
 
   constructor(shardCount: number, shardOf: (key: Uint8Array) => number, send: SendControl) {
@@ -27,10 +25,16 @@ export class LockOwners {
     this.#shardCount = shardCount
   }
 
-  /** See `Router.lock`. */
-  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
+  /** The origin of all frames that the owner sends. */
+  originOf(owner: number): number {
+    return this.#origins.size === 0 ? 0 : (this.#origins.get(owner) ?? 0)
+  }
+
+  /** See `Router.lock`. `origin` is that of the command in hand. */
+  lock(origin: number, keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
     this.#last = (this.#last % LOCK_OWNERS_MAX) + 1
     const owner = this.#last
+    if (origin !== 0) this.#origins.set(owner, origin)
     if (keys === 'all') {
       const shards = Array.from({ length: this.#shardCount }, (_, shard) => shard)
       for (const shard of shards) this.#lockOn(shard, owner, RequestFlag.lockAll, [NO_BYTES])
@@ -56,5 +60,6 @@ export class LockOwners {
 
   unlock(owner: number, shards: readonly number[]): void {
     for (const shard of shards) this.#send(shard, FrameKind.unlock, 0, owner, [NO_BYTES])
+    this.#origins.delete(owner)
   }
 }

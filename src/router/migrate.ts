@@ -7,11 +7,11 @@
  */
 import { assert } from '../base/assert.js'
 import { asciiBytes } from '../base/bytes.js'
-import { shardRemove } from '../commands/internal.js'
-import { shardMigrateDump } from '../commands/rdb/migrate.js'
+import { shardMigrateDump, shardMigrated } from '../commands/rdb/migrate.js'
 import { type MigrateOptions, parseMigrateOptions } from '../commands/rdb/migrate-options.js'
+import type { CoordinatorOf } from '../hops/coordinate.js'
 import { bulkBody, headerNumber, lineEnd } from '../resp/reply-reader.js'
-import type { Coordinator } from './coordinators.js'
+import type { Router } from './router.js'
 
 /** A key on its way. */
 export interface MigratingKey {
@@ -38,7 +38,7 @@ const NO_KEY = asciiBytes('+NOKEY\r\n')
 const OK = asciiBytes('+OK\r\n')
 const ARRAY_TYPE = 0x2a
 
-export const migrate: Coordinator = (router, request, answer, outerOwner) => {
+export const migrate: CoordinatorOf<Router> = (router, request, answer, outerOwner) => {
   const options = parseMigrateOptions(request.argv)
   if (options instanceof Uint8Array) {
     answer(options)
@@ -75,7 +75,7 @@ export const migrate: Coordinator = (router, request, answer, outerOwner) => {
       const removed = router.gather(gone.length, () => finish(reply))
       gone.forEach(({ key }, i) => {
         const shard = router.shardOf(key, 0, key.length)
-        router.send(shard, removed, i, shardRemove, database, 0, [NO_NAME, key], owner)
+        router.send(shard, removed, i, shardMigrated, database, 0, [NO_NAME, key], owner)
       })
     })
   })

@@ -8,17 +8,22 @@
  * Invariant: sequence numbers are given in the order in which frames enter the rings, on every ring. All frames of one
  * command, or of one transaction without dependent parts, enter their rings before anything else does.
  */
-import { assert } from '../base/assert.js'
 import { asciiBytes, copyOf } from '../base/bytes.js'
 import { keySlot, shardOfSlot } from '../base/crc16.js'
 import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
 import { shardServe, shardUnpark } from '../commands/internal.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { idOf, keyPositions, reachOf, specs } from '../commands/table.js'
+import { idOf, specs } from '../commands/table.js'
+import { coordinate } from '../hops/coordinate.js'
+import type { Hops, Lock } from '../hops/hops.js'
+import { pack } from '../hops/packed-arguments.js'
+import { onlyShard, reachesKeyspace } from '../hops/placement.js'
+import type { Answer, CommandRequest } from '../hops/request.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
   FrameKind,
+  LOCK_OWNER_SHIFT,
   REPLY_BYTES,
   REPLY_COUNT_MASK,
   REPLY_PADDING_SHIFT,
@@ -28,18 +33,15 @@ import {
   TARGET_NOTICE,
 } from '../ring/frames.js'
 import { type BlockedClientSink, BlockedClients, type BlockedCommand } from './blocked-clients.js'
-import { type Coordinator, coordinators } from './coordinators.js'
+import { coordinators } from './coordinators.js'
 import { runWidened } from './feeding.js'
 import { Feeds } from './feeds.js'
 import { GatherTable } from './gather.js'
-import { type Lock, LockOwners } from './lock-owners.js'
-import { mergeReplies } from './merge.js'
+import { LockOwners } from './lock-owners.js'
 import type { Migration } from './migrate.js'
 import { NoticeAssembly, type NoticeSink } from './notice-assembly.js'
-import { pack } from './packed-arguments.js'
-import type { Answer, CommandRequest } from './request.js'
+import { isScript, type ScriptKnowledge } from './scripts.js'
 import type { ShardLink } from './shard-link.js'
-import { split } from './split.js'
 
 /** Takes the replies to clients: `count` whole replies from `sequence` on, or with count 0 a piece of one. */
 export type ReplySink = BlockedClientSink & NoticeSink
@@ -48,13 +50,15 @@ const RouteKind = { main: 0, key: 1, split: 2, shards: 3, hops: 4, router: 5 } a
 
 const NO_BYTES = new Uint8Array(0)
 
-export class Router {
+export class Router implements Hops {
   readonly links: readonly ShardLink[]
   readonly shardCount: number
   readonly databases: number
   readonly random: Prng
   /** The way to other servers; set once by the wiring, where there is one. */
   migration: Migration | null = null
+  /** Set once by the wiring, where there are scripts. */
+  scripts!: ScriptKnowledge
   readonly blocked: BlockedClients
   readonly feeds: Feeds
   readonly #sink: ReplySink
@@ -73,6 +77,8 @@ export class Router {
    * asks shards without knowing of its locks.
    */
   actingOwner = 0
+  /** Whose command is being routed, see frames.ts: set by whoever routes it for as long as it does. */
+  origin = 0
   /** Somebody wants notices of shards as they come, and not only with the next replies. */
   isListening = false
   /** Flags that frames carry besides their own, because of the transaction that they belong to: likewise. */
@@ -192,6 +198,7 @@ export class Router {
     argc: number,
   ): void {
     const link = this.links[shard] as ShardLink
+    const actor = owner === 0 ? this.origin : (owner << LOCK_OWNER_SHIFT) | this.#locks.originOf(owner)
     link.outstanding++
     link.send(
       FrameKind.command,
@@ -199,7 +206,7 @@ export class Router {
       sequence,
       idAndDb,
       flags,
-      owner,
+      actor,
       this.#gsnLow,
       this.#gsnHigh,
       bytes,
@@ -228,12 +235,15 @@ export class Router {
       argv.push(copyOf(bytes, offset, lengths[i] as number))
     }
     const request = { spec: specs[id] as CommandSpec, argv, database, flags }
-    const answer: Answer = (reply) => {
-      const silent = (flags & RequestFlag.silent) !== 0
-      this.#sink.reply(slot, sequence, 1, reply, 0, silent ? 0 : reply.length)
-    }
+    const answer: Answer = (reply) => this.answer(slot, sequence, flags, reply)
     if (isFeeding) runWidened(this, request, answer)
     else this.coordinate(request, answer)
+  }
+
+  /** Gives a client the reply to a command that came with these flags. */
+  answer(slot: number, sequence: number, flags: number, reply: Uint8Array): void {
+    const silent = (flags & RequestFlag.silent) !== 0
+    this.#sink.reply(slot, sequence, 1, reply, 0, silent ? 0 : reply.length)
   }
 
   /**
@@ -251,68 +261,26 @@ export class Router {
     lengths: Int32Array,
     argc: number,
   ): boolean {
-    const shard = this.#onlyShard(specs[id] as CommandSpec, bytes, offsets, lengths, argc)
+    const shard = onlyShard(this, specs[id] as CommandSpec, bytes, offsets, lengths, argc)
     if (shard < 0) return false
     this.#nextGsn()
     this.sendRanges(shard, slot, sequence, id | (database << 16), flags, 0, bytes, offsets, lengths, argc)
     return true
   }
 
-  /** The one shard that can run the command as it is, or -1. */
-  #onlyShard(spec: CommandSpec, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): number {
-    const on = spec.route?.on
-    if (on === 'router') return -1
-    const reach = reachOf(spec, bytes, offsets, lengths, argc)
-    if (reach === 'elsewhere') return -1
-    if (this.shardCount === 1) return 0
-    if (on === 'shards' || reach === 'keyspace') return -1
-    const positions: number[] = []
-    keyPositions(spec, bytes, offsets, lengths, argc, positions)
-    let shard = -1
-    for (const i of positions) {
-      const owner = this.shardOf(bytes, offsets[i] as number, lengths[i] as number)
-      if (shard === -1) shard = owner
-      else if (shard !== owner) return -1
-    }
-    // Arguments in which no key can be found are wrong arguments: any shard's handler says how.
-    return shard === -1 ? 0 : shard
-  }
-
   /** Whether a command looks at keys that its arguments do not name. */
   reachesKeyspace(request: CommandRequest): boolean {
-    const packed = pack(request.argv)
-    return reachOf(request.spec, packed.bytes, packed.offsets, packed.lengths, request.argv.length) === 'keyspace'
+    return isScript(request.spec) ? this.scripts.reachesKeyspace(request) : reachesKeyspace(request)
   }
 
   onlyShardOf(request: CommandRequest): number {
     const packed = pack(request.argv)
-    return this.#onlyShard(request.spec, packed.bytes, packed.offsets, packed.lengths, request.argv.length)
+    return onlyShard(this, request.spec, packed.bytes, packed.offsets, packed.lengths, request.argv.length)
   }
 
   /** Runs a command over several shards (or by the router's own choice) and answers with one merged reply. */
   coordinate(request: CommandRequest, answer: Answer, owner = 0): void {
-    const route = request.spec.route
-    assert(route !== undefined, `${request.spec.name} has no route`)
-    if (owner === 0) this.#nextGsn()
-    switch (route.on) {
-      case 'split':
-        split(this, request, route.merge, answer, owner)
-        return
-      case 'shards': {
-        const target = this.#gathers.open(this.shardCount, (parts) => answer(mergeReplies(route.merge, parts, [])))
-        for (let shard = 0; shard < this.shardCount; shard++) {
-          const flags = shard === 0 ? request.flags : request.flags | RequestFlag.part
-          this.send(shard, target, shard, request.spec, request.database, flags, request.argv, owner)
-        }
-        return
-      }
-      case 'hops':
-      case 'router':
-        ;(coordinators[route.coordinator] as Coordinator)(this, request, answer, owner)
-        return
-      default:
-        this.ask(0, request, answer, owner)
-    }
+    coordinate(this, coordinators, request, answer, owner)
   }
 
   /** Runs a command wherever it belongs, one shard or several, on behalf of a lock owner (0: none). */
@@ -380,7 +348,7 @@ export class Router {
    * @param also a name that is locked on each of the shards besides
    */
   lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
-    return this.#locks.lock(keys, also)
+    return this.#locks.lock(this.origin, keys, also)
   }
 
   /**
@@ -409,7 +377,8 @@ export class Router {
   #control(shard: number, kind: number, flags: number, owner: number, argv: readonly Uint8Array[]): void {
     const { bytes, offsets, lengths } = pack(argv)
     const link = this.links[shard] as ShardLink
-    link.send(kind, 0, 0, 0, flags, owner, this.#gsnLow, this.#gsnHigh, bytes, offsets, lengths, argv.length)
+    const actor = owner << LOCK_OWNER_SHIFT
+    link.send(kind, 0, 0, 0, flags, actor, this.#gsnLow, this.#gsnHigh, bytes, offsets, lengths, argv.length)
   }
 
   /** Parks the client of a blocking command on a shard, on which its keys are locked. */

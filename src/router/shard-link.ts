@@ -11,7 +11,7 @@
 import { releaseChunk } from '../base/buffer-memory.js'
 import { copyBytes, copyToWords } from '../base/bytes.js'
 import { FRAME_KIND_SHIFT, RingConsumer, type RingMemory, RingProducer } from '../ring/byte-ring.js'
-import { FrameKind, LOCK_OWNER_SHIFT, PIECE_HEADER_BYTES, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
+import { FrameKind, PIECE_HEADER_BYTES, REQUEST_BYTES, REQUEST_WORDS } from '../ring/frames.js'
 
 /** A frame of a kind and nothing else. */
 const TIME_FRAME_BYTES = 12
@@ -70,7 +70,7 @@ export class ShardLink {
 
   /**
    * Writes one request. Arguments `from` to `argc - 1` (as in argv: 0 is the name, which does not travel) are taken from
-   * `bytes` by `offsets` and `lengths`.
+   * `bytes` by `offsets` and `lengths`. `actor` is word 7: origin and lock owner.
    */
   send(
     kind: number,
@@ -78,7 +78,7 @@ export class ShardLink {
     sequence: number,
     idAndDb: number,
     flags: number,
-    owner: number,
+    actor: number,
     gsnLow: number,
     gsnHigh: number,
     bytes: Uint8Array,
@@ -98,7 +98,7 @@ export class ShardLink {
     words[word + 4] = gsnLow
     words[word + 5] = gsnHigh
     words[word + 6] = (argc - 1) | (flags << 24)
-    words[word + 7] = owner << LOCK_OWNER_SHIFT
+    words[word + 7] = actor
     let at = this.#offset + REQUEST_WORDS * 4
     for (let i = 1; i < argc; i++) {
       const argumentLength = lengths[i] as number

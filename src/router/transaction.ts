@@ -13,12 +13,13 @@
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { shardBegin, shardServe, shardUnwatch } from '../commands/internal.js'
+import type { Answer, CommandRequest } from '../hops/request.js'
+import { keysOf } from '../hops/request-keys.js'
 import { headerNumber } from '../resp/reply-reader.js'
 import { RequestFlag } from '../ring/frames.js'
 import { type FeedPlan, feed, planFeeding } from './feeding.js'
-import type { Answer, CommandRequest } from './request.js'
-import { keysOf } from './request-keys.js'
 import type { Router } from './router.js'
+import { isScript } from './scripts.js'
 
 export interface Transaction {
   /** The connection's slot: what shards know its watches by. */
@@ -31,6 +32,8 @@ export interface Transaction {
   readonly database: () => number
   /** The same for the flags that the session gives to its requests: SELECT changes the one, HELLO the other. */
   readonly flags: () => number
+  /** Has the shards remember what a command reads, if the client caches it; right before the command is sent. */
+  readonly remember: (request: CommandRequest, owner: number, flags: number) => void
   readonly nilArray: Uint8Array
 }
 
@@ -49,7 +52,7 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   const [watchShard = -1] = watchShards
   const needsLocks =
     watchShard === -1
-      ? commands.some((command, i) => homes[i] === -1 && command.spec.route?.on === 'hops')
+      ? commands.some((command, i) => homes[i] === -1 && hasDependentParts(router, command))
       : watchShards.size > 1 ||
         homes.some((home) => home !== watchShard) ||
         commands.some((command) => looksAtKeyspace(router, command))
@@ -60,6 +63,11 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
   }
   executeLocked(router, transaction, plan, answer)
   return commands.some(runsOnMain)
+}
+
+/** Whether the command, which no shard can run as it is, must not be cut in two by others. */
+function hasDependentParts(router: Router, { spec, ...rest }: CommandRequest): boolean {
+  return spec.route?.on === 'hops' || (isScript(spec) && router.scripts.reachesShards({ spec, ...rest }))
 }
 
 /** Whether the command looks at keys of shards that its arguments do not name. */
@@ -161,6 +169,7 @@ function executeInOrder(
   }
   commands.forEach((command, i) => {
     const home = homes[i] as number
+    transaction.remember(command, 0, conditional)
     if (home >= 0) {
       router.nextGsn()
       const flags = transaction.flags() | conditional
@@ -209,6 +218,7 @@ function executeLocked(router: Router, transaction: Transaction, plan: FeedPlan 
     })
   }
   const run = (command: CommandRequest, next: Answer): void => {
+    transaction.remember(command, lock.owner, 0)
     if (!runsOnMain(command)) {
       router.run({ ...command, database, flags }, next, lock.owner)
       return

@@ -15,6 +15,12 @@ const TIMED_EACH_BELOW_US = 1000
 
 const timedAlone = Uint8Array.from(specs, (spec) => (isConstantTime(spec) ? 0 : 1))
 
+/** Of the commands of constant time in scripts one is timed after so many that are not. */
+const NESTED_UNTIMED_MAX = 15
+const nestedUntimed = new Uint8Array(specs.length)
+/** What a command of a script took last. */
+const nestedUs = new Float64Array(specs.length)
+
 export class CommandTiming {
   readonly statistics = new CommandStatistics()
   readonly thresholds: ObservedThresholds = { slowlogUs: 10_000, latencyMonitorMs: 0 }
@@ -67,6 +73,23 @@ export class CommandTiming {
   leave(): number {
     this.#runId = -1
     return this.#monotonicUs() - this.#runStartedUs
+  }
+
+  /** Whether a command of a script is to be timed. Those of constant time are now and then, see `recordNested`. */
+  timesNested(id: number): boolean {
+    if (timedAlone[id] !== 0) return true
+    const untimed = nestedUntimed[id] as number
+    nestedUntimed[id] = untimed === 0 ? NESTED_UNTIMED_MAX : untimed - 1
+    return untimed === 0
+  }
+
+  /**
+   * Counts a command of a script.
+   * @param durationUs negative when it was not timed: then it counts as the one of its name that was timed last
+   */
+  recordNested(id: number, calls: number, durationUs: number): void {
+    if (durationUs >= 0) nestedUs[id] = durationUs
+    this.statistics.recordRun(id, calls, nestedUs[id] as number)
   }
 
   isSlow(durationUs: number): boolean {

@@ -13,7 +13,7 @@ import type { Clock } from '../base/clock.js'
 import { loggedArguments } from '../base/slowlog.js'
 import { shardServe } from '../commands/internal.js'
 import type { ShardStatistics } from '../commands/server-services.js'
-import { ShardCall, type ShardSelf } from '../commands/shard-call.js'
+import { initialSettings, ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { containerOf, idOf, keyPositions, reachOf, specs } from '../commands/table.js'
 import { errors } from '../resp/errors.js'
@@ -21,24 +21,31 @@ import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from 
 import {
   FrameKind,
   LOCK_OWNER_SHIFT,
-  PIECE_HEADER_BYTES,
+  ORIGIN_MASK,
   REQUEST_WORDS,
   RequestFlag,
   TARGET_BLOCKING,
 } from '../ring/frames.js'
+import { readArguments } from '../ring/request-arguments.js'
+import { createScriptMemory } from '../ring/script-memory.js'
 import { ArenaFullError } from '../store/arena.js'
 import { Keyspace } from '../store/keyspace.js'
 import { Blocking } from './blocking.js'
+import { ChangeListeners } from './change-listeners.js'
 import { CommandTiming } from './command-timing.js'
+import { noticeEvents } from './event-notices.js'
+import { FrameAssembly } from './frame-assembly.js'
 import { Gauge } from './gauges.js'
 import { Housekeeping } from './housekeeping.js'
-import { type LockScope, LockTable, lockName, type WaitingFrame } from './lock-table.js'
+import { type LockScope, LockTable, lockName, takesWholeShard, type WaitingFrame } from './lock-table.js'
 import { Notices } from './notices.js'
 import { ReplySender } from './reply-sender.js'
+import { ScriptRunner } from './script-runner.js'
 import { resetFigures, shardFigures } from './shard-figures.js'
 import type { ShardOptions } from './shard-options.js'
 import { applyShardSetting } from './shard-settings.js'
 import { type LongWork, SlicedWork } from './sliced-work.js'
+import { TrackingTable } from './tracking-table.js'
 import type { Waiter } from './waiting-table.js'
 import { WatchTable } from './watch-table.js'
 
@@ -60,10 +67,12 @@ export class ShardExecutor implements ShardSelf {
   readonly keyspace: Keyspace
   readonly housekeeping: Housekeeping
   readonly watches: WatchTable
+  readonly tracking: TrackingTable
   readonly locks = new LockTable()
   readonly blocking: Blocking
   readonly slicedWork: SlicedWork
   readonly notices = new Notices()
+  readonly scripts: ScriptRunner
   servedClients = 0
   transactionAborted = false
   readonly #requests: RingConsumer
@@ -73,9 +82,7 @@ export class ShardExecutor implements ShardSelf {
   readonly #options: ShardOptions
   readonly #clock: Clock
   readonly #monotonicUs: () => number
-  /** The large frame that is coming in pieces. */
-  #assembly: Int32Array | null = null
-  #assembledWords = 0
+  readonly #assembly = new FrameAssembly()
   /** The large frame that is being executed; long work takes it over. */
   #wholeFrame: Int32Array | null = null
   readonly #unkeyed = specs.map((spec) => takesWholeShard(spec))
@@ -92,16 +99,38 @@ export class ShardExecutor implements ShardSelf {
       randomSeed: options.randomSeed,
       ...(options.arenaChunkBytes === undefined ? {} : { arenaChunkBytes: options.arenaChunkBytes }),
     })
+    noticeEvents(this.keyspace, this.notices)
     const { clock, shard, shardCount } = options
     const gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.housekeeping = new Housekeeping(this.keyspace, this.locks, gauges, clock, shard, shardCount)
-    this.watches = new WatchTable(this.keyspace)
+    const listeners = new ChangeListeners(this.keyspace)
+    this.watches = new WatchTable(this.keyspace, listeners)
     this.#requests = new RingConsumer(options.requests)
     this.keyspace.requestView.bytes = this.#requests.bytes
     this.keyspace.requestView.words = this.#requests.words
     this.#sender = new ReplySender(new RingProducer(options.replies), options.onRepliesFull ?? null)
-    this.#call = new ShardCall(options.shard, options.shardCount, this.keyspace, this.#sender.writer, this)
+    this.#call = new ShardCall(
+      options.shard,
+      options.shardCount,
+      this.keyspace,
+      this.#sender.writer,
+      this,
+      initialSettings(),
+    )
     if (options.slicing !== undefined) this.#call.portions = options.slicing.portions
+    this.tracking = new TrackingTable(this.#call, this.notices, listeners, options)
+    this.scripts = new ScriptRunner({
+      call: this.#call,
+      locks: this.locks,
+      sender: this.#sender,
+      timing: this.#timing,
+      clock,
+      randomSeed: options.randomSeed,
+      memory: options.scriptMemory ?? createScriptMemory(shardCount, clock.nowMs(), false),
+      bells: options.bells ?? [],
+      log: (level, message) => options.events.log?.(level, message),
+      running: (command) => options.events.running?.(command),
+    })
     this.blocking = new Blocking(options.claims, this.keyspace, this.locks, this.#call, this.#sender, (waiter) =>
       this.#runAgain(waiter),
     )
@@ -138,8 +167,10 @@ export class ShardExecutor implements ShardSelf {
 
   /** What is due between batches of requests. */
   periodic(): void {
+    this.#call.origin = 0
     this.housekeeping.giveBackMemory()
     if (!this.housekeeping.periodic()) return
+    this.tracking.keepWithinLimit()
     // A client may wait for a stream whose time is over.
     const isServed = this.blocking.serve(0) > 0
     if (!isServed && this.notices.isEmpty) return
@@ -148,10 +179,12 @@ export class ShardExecutor implements ShardSelf {
     this.#sender.flush()
   }
 
-  /** Blocks until a request comes or `timeoutMs` is over. */
+  /** Blocks until a request comes, a script of another shard asks for something, or `timeoutMs` is over. */
   sleep(timeoutMs: number): void {
-    this.#requests.sleep(timeoutMs)
+    this.#requests.sleep(timeoutMs, this.#isAsked)
   }
+
+  readonly #isAsked = (): boolean => this.scripts.attendance.isAsked
 
   #frame(words: Int32Array, bytes: Uint8Array, offset: number): void {
     const word = offset >> 2
@@ -176,18 +209,10 @@ export class ShardExecutor implements ShardSelf {
     }
   }
 
-  /** Puts a large frame together again, and executes it when it is whole. */
+  /** Takes a piece of a large frame, and executes that when it is whole. */
   #piece(words: Int32Array, word: number): void {
-    const total = words[word + 1] as number
-    this.#assembly ??= new Int32Array(total)
-    const length = ((words[word] as number) & FRAME_LENGTH_MASK) - PIECE_HEADER_BYTES
-    const from = word + PIECE_HEADER_BYTES / 4
-    this.#assembly.set(words.subarray(from, from + (length >> 2)), this.#assembledWords)
-    this.#assembledWords += length >> 2
-    if (this.#assembledWords < total) return
-    const frame = this.#assembly
-    this.#assembly = null
-    this.#assembledWords = 0
+    const frame = this.#assembly.take(words, word)
+    if (frame === null) return
     this.#wholeFrame = frame
     this.#frame(frame, new Uint8Array(frame.buffer), 0)
     if (this.#wholeFrame !== null) releaseChunk(frame.buffer as ArrayBuffer)
@@ -228,19 +253,10 @@ export class ShardExecutor implements ShardSelf {
   #loadArguments(words: Int32Array, bytes: Uint8Array, word: number): number {
     const call = this.#call
     const argc = ((words[word + 6] as number) & 0x00ffffff) + 1
-    if (argc > call.offsets.length) this.#growArguments(argc)
-    const offsets = call.offsets
-    const lengths = call.lengths
-    let at = word + REQUEST_WORDS
-    for (let i = 1; i < argc; i++) {
-      const length = words[at] as number
-      offsets[i] = (at + 1) << 2
-      lengths[i] = length
-      at += 1 + ((length + 3) >>> 2)
-    }
+    if (argc > call.offsets.length) call.growArguments(argc)
     call.bytes = bytes
     call.argc = argc
-    return at
+    return readArguments(words, (word + REQUEST_WORDS) << 2, argc, call.offsets, call.lengths) >> 2
   }
 
   /** Runs the command of a client that waits, at the place in the order of what made its key ready. */
@@ -371,6 +387,8 @@ export class ShardExecutor implements ShardSelf {
     call.nowMs = this.keyspace.nowMs
     call.gsnLow = words[word + 4] as number
     call.gsnHigh = words[word + 5] as number
+    call.flags = flags
+    call.origin = (words[word + 7] as number) & ORIGIN_MASK
     this.keyspace.noTouch = (flags & RequestFlag.noTouch) !== 0
   }
 
@@ -414,7 +432,8 @@ export class ShardExecutor implements ShardSelf {
   #scopeOf(spec: CommandSpec): LockScope {
     const call = this.#call
     const { bytes, offsets, lengths, argc } = call
-    if (this.#unkeyed[idOf(spec)] || reachOf(spec, bytes, offsets, lengths, argc) === 'keyspace') return 'all'
+    const reaches = reachOf(spec, bytes, offsets, lengths, argc) === 'keyspace' || this.scripts.reachesKeyspace(spec)
+    if (reaches || this.#unkeyed[idOf(spec)]) return 'all'
     const positions: number[] = []
     keyPositions(spec, bytes, offsets, lengths, argc, positions)
     return this.#withDestinations(positions.map((i) => lockName(bytes, offsets[i] as number, lengths[i] as number)))
@@ -434,6 +453,8 @@ export class ShardExecutor implements ShardSelf {
       this.blocking.serve(owner)
       this.keyspace.nowMs = nowMs
     }
+    this.scripts.attendance.end(owner)
+    if (!this.notices.isEmpty) this.notices.sendTo(this.#sender)
     this.locks.release(owner, (frame) => this.#resume(frame))
   }
 
@@ -449,14 +470,8 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.nowMs = nowMs
   }
 
-  #growArguments(argc: number): void {
-    const capacity = Math.max(argc, this.#call.offsets.length * 2)
-    this.#call.offsets = new Int32Array(capacity)
-    this.#call.lengths = new Int32Array(capacity)
-  }
-
   statistics(): ShardStatistics {
-    return shardFigures(this.#options.shard, this.keyspace, this.#timing.statistics, this.housekeeping.expireCycleUs)
+    return shardFigures(this.#options.shard, this, this.#timing.statistics)
   }
 
   evict(bytes: number): number {
@@ -479,11 +494,6 @@ export class ShardExecutor implements ShardSelf {
   applySetting(name: string, value: string): void {
     applyShardSetting(this.#call.settings, this.keyspace, this.#timing.thresholds, name, value)
     this.#timing.refresh()
+    this.tracking.keepWithinLimit()
   }
-}
-
-/** Commands that look at the keyspace as a whole conflict with every lock; internal bookkeeping looks at no key. */
-function takesWholeShard(spec: CommandSpec): boolean {
-  if (spec.internal === true) return spec.looksAtKeyspace === true
-  return (spec.keySpecs ?? []).length === 0 && spec.findKeys === undefined
 }

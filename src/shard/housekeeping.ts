@@ -114,5 +114,7 @@ export class Housekeeping {
   report(): void {
     this.#gauges[Gauge.usedBytes] = this.#keyspace.arena.usedBytes
     this.#gauges[Gauge.evictableKeys] = this.#keyspace.eviction.evictableKeys
+    this.#gauges[Gauge.changes] = this.#keyspace.stats.dirty
+    this.#gauges[Gauge.flushes] = this.#keyspace.stats.flushes
   }
 }

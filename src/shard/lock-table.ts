@@ -14,6 +14,7 @@
  * Keys are strings here (one character a byte): locks are rare, and gone within two hops.
  */
 import { latin1Of } from '../base/bytes.js'
+import type { CommandSpec } from '../commands/spec.js'
 
 /** What a frame needs: the names of its keys, or the whole shard. */
 export type LockScope = readonly string[] | 'all'
@@ -32,6 +33,12 @@ export interface WaitingFrame {
 /** Databases are not told apart: MOVE and COPY reach a key of the same name in another one. */
 export function lockName(bytes: Uint8Array, offset: number, length: number): string {
   return latin1Of(bytes, offset, length)
+}
+
+/** Commands that look at the keyspace as a whole conflict with every lock; internal bookkeeping looks at no key. */
+export function takesWholeShard(spec: CommandSpec): boolean {
+  if (spec.internal === true) return spec.looksAtKeyspace === true
+  return (spec.keySpecs ?? []).length === 0 && spec.findKeys === undefined
 }
 
 interface Grant {

@@ -43,7 +43,7 @@ export class Notices {
   }
 
   /** Sends all there are. No reply may be open. */
-  sendTo(sender: ReplySender): void {
+  sendTo(sender: Pick<ReplySender, 'notice'>): void {
     let from = 0
     for (const { kind, number, end } of this.#entries) {
       sender.notice(kind, number, this.#bytes, from, end - from)

@@ -125,6 +125,16 @@ export class ReplySender {
     } while (from < end)
   }
 
+  /** The same at once, while a reply is open into which nothing has been written yet. */
+  noticeWithinReply(kind: number, number: number, bytes: Uint8Array): void {
+    const { resp3 } = this.writer
+    this.cancel()
+    this.notice(kind, number, bytes, 0, bytes.length)
+    this.#ring.publish()
+    this.#openFrame(this.#target, this.#sequence)
+    this.writer.resp3 = resp3
+  }
+
   /** Lets the main thread see the replies so far, if it is looking. */
   flushQuietly(): void {
     this.#closeFrame()

@@ -3,12 +3,22 @@ import { getHeapStatistics } from 'node:v8'
 import type { CommandStatistics } from '../commands/command-statistics.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import type { Keyspace } from '../store/keyspace.js'
+import type { Housekeeping } from './housekeeping.js'
+import type { ScriptRunner } from './script-runner.js'
+import type { TrackingTable } from './tracking-table.js'
+
+/** What has figures of its own. */
+export interface ShardParts {
+  readonly keyspace: Keyspace
+  readonly tracking: TrackingTable
+  readonly housekeeping: Housekeeping
+  readonly scripts: ScriptRunner
+}
 
 export function shardFigures(
   shard: number,
-  keyspace: Keyspace,
+  { keyspace, tracking, housekeeping, scripts }: ShardParts,
   statistics: CommandStatistics,
-  expireCycleUs: number,
 ): ShardStatistics {
   const { stats } = keyspace
   const memory = keyspace.memory()
@@ -29,16 +39,19 @@ export function shardFigures(
     expiredFields: stats.expiredFields,
     expiredStalePercent: stats.expiredStalePercent,
     expiredTimeCapReached: stats.expiredTimeCapReached,
-    expireCycleUs: Math.round(expireCycleUs),
+    expireCycleUs: Math.round(housekeeping.expireCycleUs),
     evictedKeys: stats.evictedKeys,
     lazyFreedValues: stats.lazyFreedValues,
     condemnedValues: keyspace.condemned.count,
     dirty: stats.dirty,
+    trackedKeys: tracking.keys,
+    trackedItems: tracking.items,
     arenaBytes: memory.arenaBytes,
     usedBytes: memory.usedBytes,
     tableBytes: memory.tableBytes,
     heapUsedBytes: heap.used_heap_size,
     heapTotalBytes: heap.total_heap_size,
+    scriptBytes: scripts.table.memoryBytes,
     commands: statistics.snapshot(),
     errors: { ...statistics.errors },
   }

@@ -5,7 +5,9 @@
  * it, which also wakes a sleeping shard, so an idle shard does its periodic work at the server's `hz`.
  */
 import type { RingMemory } from '../ring/byte-ring.js'
+import type { ScriptMemory } from '../ring/script-memory.js'
 import type { ShardExecutor } from './executor.js'
+import type { SlowCommand } from './shard-options.js'
 
 /** Frames executed before replies are published: the main thread sends the first replies while the shard does the rest. */
 const DRAIN_FRAMES_MAX = 512
@@ -19,16 +21,27 @@ export interface ShardBirth {
   readonly requests: RingMemory
   readonly replies: RingMemory
   readonly claims: SharedArrayBuffer
+  readonly scriptMemory: ScriptMemory
+  /** Wake the shards, in their order. */
+  readonly bells: readonly SharedArrayBuffer[]
   readonly databases: number
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
   readonly gauges: SharedArrayBuffer
+  readonly trackedKeys: SharedArrayBuffer
 }
+
+/** What a shard's thread posts to the main thread, beside its rings. */
+export type ShardEvent =
+  | { readonly slow: SlowCommand }
+  | { readonly log: { readonly level: number; readonly message: string } }
+  | { readonly running: readonly Uint8Array[] }
 
 export function runShard(executor: ShardExecutor): never {
   for (;;) {
     const drained = executor.drain(DRAIN_FRAMES_MAX)
     if (drained > 0) executor.periodic()
+    if (executor.scripts.attendance.serve()) continue
     if (executor.sliceWork() || drained > 0) continue
     if (!executor.housekeeping.idle()) executor.sleep(SLEEP_MS_MAX)
   }

@@ -4,6 +4,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Portions } from '../commands/shard-call.js'
 import type { RingMemory } from '../ring/byte-ring.js'
+import type { ScriptMemory } from '../ring/script-memory.js'
 
 /** How long commands are cut where time stands still and collections are small. */
 export interface Slicing {
@@ -16,6 +17,10 @@ export interface Slicing {
 export interface ShardEvents {
   /** A command took at least the slow log's or the latency monitor's threshold. */
   slow(event: SlowCommand): void
+  /** A script has something for the log. The level is the script's, see lua/script-host.ts. */
+  log?(level: number, message: string): void
+  /** A function runs, and has for a while: the command that has called it. */
+  running?(command: readonly Uint8Array[]): void
 }
 
 export interface SlowCommand {
@@ -33,12 +38,18 @@ export interface ShardOptions {
   readonly replies: RingMemory
   /** See ring/claims.ts. */
   readonly claims: SharedArrayBuffer
+  /** Shared by all shards; without it, scripts are for one shard alone. */
+  readonly scriptMemory?: ScriptMemory
+  /** Wake the shards, in their order. */
+  readonly bells?: readonly SharedArrayBuffer[]
   readonly databases: number
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
   readonly clock: Clock
   /** Where the shard says what it holds, see gauges.ts. */
   readonly gauges?: Float64Array
+  /** How many keys all shards remember for client-side caching: one word that they share. */
+  readonly trackedKeys?: Int32Array
   /** Smaller chunks for simulations with many shards; see `Arena`. */
   readonly arenaChunkBytes?: number
   readonly events: ShardEvents

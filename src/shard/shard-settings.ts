@@ -4,6 +4,7 @@
 import type { ShardSettings } from '../commands/shard-call.js'
 import { LIMIT_SETTINGS } from '../store/collection-limits.js'
 import type { Keyspace } from '../store/keyspace.js'
+import { eventClassesOf } from '../store/keyspace-events.js'
 
 /** When a command is slow enough to be reported. */
 export interface ObservedThresholds {
@@ -28,6 +29,8 @@ export const SHARD_SETTING_NAMES = [
   'maxmemory-samples',
   'maxmemory-eviction-tenacity',
   'lazyfree-lazy-eviction',
+  'tracking-table-max-keys',
+  'notify-keyspace-events',
   ...Object.keys(LIMIT_SETTINGS),
 ] as const
 
@@ -81,6 +84,12 @@ export function applyShardSetting(
       return
     case 'lazyfree-lazy-eviction':
       keyspace.eviction.isLazy = value === 'yes'
+      return
+    case 'notify-keyspace-events':
+      keyspace.eventClasses = eventClassesOf(value)
+      return
+    case 'tracking-table-max-keys':
+      settings.trackingTableMaxKeys = Number(value)
       return
     case 'lfu-log-factor':
       keyspace.lfuLogFactor = Number(value)

@@ -8,6 +8,7 @@
 import { latin1Of } from '../base/bytes.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
+import type { ChangeListener, ChangeListeners } from './change-listeners.js'
 
 interface Watch {
   readonly database: number
@@ -25,13 +26,15 @@ function watchName(database: number, bytes: Uint8Array, offset: number, length: 
   return `${database}:${latin1Of(bytes, offset, length)}`
 }
 
-export class WatchTable {
+export class WatchTable implements ChangeListener {
   readonly #keyspace: Keyspace
+  readonly #listeners: ChangeListeners
   readonly #watchersByKey = new Map<string, Set<number>>()
   readonly #byConnection = new Map<number, Watcher>()
 
-  constructor(keyspace: Keyspace) {
+  constructor(keyspace: Keyspace, listeners: ChangeListeners) {
     this.#keyspace = keyspace
+    this.#listeners = listeners
   }
 
   /** Connections that watch something here. */
@@ -52,8 +55,7 @@ export class WatchTable {
     const watchers = this.#watchersByKey.get(name)
     if (watchers === undefined) this.#watchersByKey.set(name, new Set([connection]))
     else watchers.add(connection)
-    this.#keyspace.onModified = this.#modified
-    this.#keyspace.onCleared = this.#cleared
+    this.#listeners.add(this)
   }
 
   unwatch(connection: number): void {
@@ -65,10 +67,7 @@ export class WatchTable {
       watchers?.delete(connection)
       if (watchers?.size === 0) this.#watchersByKey.delete(name)
     }
-    if (this.#byConnection.size === 0) {
-      this.#keyspace.onModified = null
-      this.#keyspace.onCleared = null
-    }
+    if (this.#byConnection.size === 0) this.#listeners.remove(this)
   }
 
   /** Whether a watch of the connection has been broken, by a write or by an expiry that nothing has touched yet. */
@@ -95,14 +94,14 @@ export class WatchTable {
     }
   }
 
-  readonly #modified = (db: Database): void => {
+  readonly modified = (db: Database): void => {
     const watchers = this.#watchersByKey.get(watchName(db.index, db.bytes, db.keyOffset, db.keyLength))
     if (watchers === undefined) return
     for (const connection of watchers) (this.#byConnection.get(connection) as Watcher).broken = true
   }
 
   /** Called before a database is emptied: its watched keys that exist are about to go. */
-  readonly #cleared = (db: Database): void => {
+  readonly cleared = (db: Database): void => {
     for (const watcher of this.#byConnection.values()) {
       for (const watch of watcher.watches.values()) {
         if (watch.database === db.index && db.has(watch.key, 0, watch.key.length)) watcher.broken = true

@@ -8,9 +8,9 @@
  * absent to every call but `forEach`. A call that fails for lack of memory (`ArenaFullError`) has changed no key.
  */
 import { assert } from '../base/assert.js'
+import { AnnouncedRecords } from './announced-records.js'
 import { type ArenaRef, NO_REF } from './arena-ref.js'
-import { ClockedRecords } from './clocked-records.js'
-import type { Keyspace } from './keyspace.js'
+import { keyEvents } from './keyspace-events.js'
 import { copyValue, EXPIRY_FLAG, headerWord } from './record.js'
 import { slotsOf, type TableSlots } from './table-slots.js'
 import { type ValueKind, WHOLE } from './value-kind.js'
@@ -29,9 +29,7 @@ const PAGE_SHIFT = 14
 /** As often does `randomKey` look for a key that is not past its time, where such keys may not be removed. */
 const RANDOM_KEY_TRIES_MAX = 100
 
-export class Database extends ClockedRecords {
-  /** Changed by `Keyspace.swapDatabases` only. */
-  index: number
+export class Database extends AnnouncedRecords {
   /** A running average over the keys that active expiry sampled. */
   averageTtlMs = 0
   /** What the last `sampleExpires` saw. */
@@ -39,11 +37,6 @@ export class Database extends ClockedRecords {
   sampledExpired = 0
 
   private expiresCursor = 0
-
-  constructor(index: number, keyspace: Keyspace) {
-    super(keyspace)
-    this.index = index
-  }
 
   get size(): number {
     return this.table.size
@@ -62,12 +55,20 @@ export class Database extends ClockedRecords {
     const found = this.lookup(buffer, offset, length)
     const { keyspace } = this
     if (!found) {
-      keyspace.stats.misses++
+      this.missed(buffer, offset, length)
       return false
     }
     keyspace.stats.hits++
     if (!keyspace.noTouch) this.touch()
     return true
+  }
+
+  /** As `find`, but leaves the access clock alone, so that looking at a key does not keep it from being evicted. */
+  inspect(buffer: Uint8Array, offset: number, length: number): boolean {
+    const found = this.lookup(buffer, offset, length)
+    if (found) this.keyspace.stats.hits++
+    else this.missed(buffer, offset, length)
+    return found
   }
 
   /** Looks a key up to change it: touches the access clock. Removes it if its time is over. */
@@ -124,6 +125,7 @@ export class Database extends ClockedRecords {
       const header = headerWord(ValueType.string, encoding, initialClock)
       this.add(hash, key, keyOffset, keyLength, header, valueLength, expiry)
       copyValue(value, valueOffset, this.words, this.bytes, this.valueOffset, valueLength)
+      if (this.keyspace.eventClasses !== 0) this.announceCreated()
     } else {
       this.load(old)
       this.overwrite(hash, value, valueOffset, valueLength, encoding, expireAtMs)
@@ -152,12 +154,15 @@ export class Database extends ClockedRecords {
     if (old === NO_REF) {
       this.add(hash, key, keyOffset, keyLength, header, value.length, expireAtMs)
       copyValue(value, 0, this.words, this.bytes, this.valueOffset, value.length)
+      if (keyspace.eventClasses !== 0) this.announceCreated()
     } else {
       this.load(old)
-      if (this.isExpired() && keyspace.lazyExpireDeletes) this.announceExpired()
+      const wasExpired = this.isExpired()
+      if (wasExpired && keyspace.lazyExpireDeletes) this.announceExpired()
       this.replaceValue(hash, header, value, 0, value.length, expireAtMs)
       // Where the record has not moved, its type may be another one all the same.
       this.load(this.ref)
+      if (wasExpired && keyspace.eventClasses !== 0) this.announceCreated()
     }
     this.modified()
     if (keyspace.onReady !== null && mayBeWaitedFor(type)) keyspace.onReady(this)
@@ -189,6 +194,7 @@ export class Database extends ClockedRecords {
     const header = headerWord(type, encoding, this.keyspace.initialClock)
     this.add(hash, key, keyOffset, keyLength, header, valueLength, expireAtMs)
     if (!this.arena.isZeroed(this.ref)) this.bytes.fill(0, this.valueOffset, this.valueOffset + valueLength)
+    if (this.keyspace.eventClasses !== 0) this.announceCreated()
     this.modified()
     if (this.keyspace.onReady !== null && mayBeWaitedFor(type)) this.keyspace.onReady(this)
   }
@@ -297,14 +303,17 @@ export class Database extends ClockedRecords {
 
   /** Calls `visit` for every key, also those past their time, until it returns false. It must not change anything. */
   forEach(visit: (db: Database) => boolean): void {
-    const { table } = this
-    for (let bucket = 0; bucket < table.buckets; bucket++) {
-      const count = table.openChain(bucket)
-      for (let i = 0; i < count; i++) {
-        this.load(table.select(i))
-        if (!visit(this)) return
-      }
+    for (let bucket = 0; bucket < this.table.buckets; bucket++) if (!this.visitBucket(bucket, visit)) return
+  }
+
+  /** As `forEach` for the keys of one bucket; returns whether `visit` never returned false. */
+  visitBucket(bucket: number, visit: (db: Database) => boolean): boolean {
+    const count = this.table.openChain(bucket)
+    for (let i = 0; i < count; i++) {
+      this.load(this.table.select(i))
+      if (!visit(this)) return false
     }
+    return true
   }
 
   /**
@@ -426,9 +435,10 @@ export class Database extends ClockedRecords {
     expireAtMs: number,
   ): void {
     const { keyspace } = this
+    const wasExpired = this.isExpired()
     let clock = 0
     let expiry = expireAtMs
-    if (this.isExpired()) {
+    if (wasExpired) {
       // To the world the old key has expired and a new one is made. The old record is only reused.
       if (keyspace.lazyExpireDeletes) this.announceExpired()
       clock = keyspace.initialClock
@@ -439,6 +449,7 @@ export class Database extends ClockedRecords {
     }
     const header = headerWord(ValueType.string, encoding, clock)
     this.replaceValue(hash, header, value, valueOffset, valueLength, expiry)
+    if (wasExpired && keyspace.eventClasses !== 0) this.announceCreated()
   }
 
   /** Removes the key in hand because its time is over. */
@@ -450,6 +461,7 @@ export class Database extends ClockedRecords {
   private announceExpired(): void {
     const { keyspace } = this
     keyspace.stats.expiredKeys++
+    this.notify(keyEvents.expired)
     if (keyspace.onExpired !== null) keyspace.onExpired(this)
   }
 

@@ -10,6 +10,7 @@
 import { copyBytes } from '../base/bytes.js'
 import type { Database } from './database.js'
 import type { Keyspace } from './keyspace.js'
+import { keyEvents } from './keyspace-events.js'
 import { NO_EXPIRY } from './value-type.js'
 
 const POOL_SIZE = 16
@@ -121,6 +122,7 @@ export class Eviction {
     const { dirty } = stats
     stats.evictedKeys++
     if (keyspace.onEvicted !== null) keyspace.onEvicted(db)
+    db.notify(keyEvents.evicted)
     if (this.isLazy) db.removeLazily()
     else db.remove()
     // Nobody has changed anything: that is not counted, as with keys past their time.

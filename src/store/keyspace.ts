@@ -21,6 +21,7 @@ import { Database } from './database.js'
 import { Eviction } from './eviction.js'
 import { FieldExpiry } from './hash/field-expiry.js'
 import { Hashes } from './hash/hashes.js'
+import type { KeyspaceEvent } from './keyspace-events.js'
 import { Lists } from './list/lists.js'
 import type { RequestView } from './record-store.js'
 import { Sets } from './set/sets.js'
@@ -62,6 +63,8 @@ export class KeyspaceStats {
   lazyFreedValues = 0
   /** Modifications, as far as the store sees them. */
   dirty = 0
+  /** How often all databases were emptied at once. */
+  flushes = 0
 }
 
 export interface KeyspaceMemory {
@@ -127,6 +130,10 @@ export class Keyspace {
    * got an entry or is about to go. The same rules as for `onModified`.
    */
   onReady: ((db: Database) => void) | null = null
+  /** The classes of events that somebody wants to know of, and where: see `eventClassesOf`; 0 for none. */
+  eventClasses = 0
+  /** Called with an event of one of these classes: what happened to the key in these bytes, of the database `index`. */
+  onEvent: (event: KeyspaceEvent, index: number, bytes: Uint8Array, offset: number, length: number) => void = () => {}
   /** Called when all keys of a database have changed at once: it was emptied, or exchanged for another one. */
   onReplaced: ((index: number) => void) | null = null
 
@@ -201,6 +208,17 @@ export class Keyspace {
     return this.made[index] ?? null
   }
 
+  /** Does something of which no event comes: the command for which it is done tells what it means to the world. */
+  quietly<T>(act: () => T): T {
+    const { eventClasses } = this
+    this.eventClasses = 0
+    try {
+      return act()
+    } finally {
+      this.eventClasses = eventClasses
+    }
+  }
+
   /** Exchanges the contents of two databases: each object gets the other's index. Nothing is copied. */
   swapDatabases(a: number, b: number): void {
     const first = this.database(a)
@@ -230,6 +248,7 @@ export class Keyspace {
       this.onReplaced?.(database.index)
     }
     this.stats.dirty += keys
+    this.stats.flushes++
     this.resetArena()
   }
 

@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.js'
 import type { Database } from './database.js'
+import { keyEvents } from './keyspace-events.js'
 import { adoptFields, exportRecord, importRecord } from './record-image.js'
 import { isFlat, ValueType } from './value-type.js'
 
@@ -13,6 +14,12 @@ import { isFlat, ValueType } from './value-type.js'
  * target must not be the same. Counts as one modification. The target's cursor stands on the copy.
  */
 export function copyRecord(source: Database, sourceKey: Uint8Array, target: Database, targetKey: Uint8Array): void {
+  source.keyspace.quietly(() => putCopy(source, sourceKey, target, targetKey))
+  // As in Redis it is a new key also where it takes the place of another one.
+  target.notify(keyEvents.new)
+}
+
+function putCopy(source: Database, sourceKey: Uint8Array, target: Database, targetKey: Uint8Array): void {
   // The lookup of the target may have moved the cursor, when both are in one database.
   const found = source.peek(sourceKey, 0, sourceKey.length)
   assert(found, 'a record that is copied must exist')
@@ -46,6 +53,7 @@ export function moveRecord(source: Database, sourceKey: Uint8Array, target: Data
     source.remove()
   } else {
     moveRoot(source, sourceKey, target, targetKey)
+    target.notify(keyEvents.new)
   }
   source.keyspace.stats.dirty = dirty + 1
 }
@@ -55,7 +63,9 @@ function moveRoot(source: Database, sourceKey: Uint8Array, target: Database, tar
   const { type, encoding } = source
   const expireAtMs = source.expireAtMs()
   const root = source.bytes.slice(source.valueOffset, source.valueOffset + source.valueLength)
-  target.setCollection(targetKey, 0, targetKey.length, type, encoding, root, expireAtMs)
+  source.keyspace.quietly(() => {
+    target.setCollection(targetKey, 0, targetKey.length, type, encoding, root, expireAtMs)
+  })
   const found = source.peek(sourceKey, 0, sourceKey.length)
   assert(found, 'a record that was moved must still exist')
   source.removeWithoutValue()

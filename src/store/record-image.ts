@@ -59,6 +59,10 @@ export class RecordImport {
    * @returns whether it was the last
    */
   step(db: Database, key: Uint8Array, image: Uint8Array, elementsMax: number): boolean {
+    return db.keyspace.quietly(() => this.read(db, key, image, elementsMax))
+  }
+
+  private read(db: Database, key: Uint8Array, image: Uint8Array, elementsMax: number): boolean {
     const source = new ByteSource(image, this.position)
     if (this.position === 0) {
       const type = source.u8()

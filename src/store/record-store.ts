@@ -283,6 +283,20 @@ export abstract class RecordStore extends RecordCursor {
     this.setExpiryField(NO_EXPIRY)
   }
 
+  /** Buckets of keys; as many from `pauseResizing` to `resumeResizing`. */
+  get buckets(): number {
+    return this.table.buckets
+  }
+
+  /** No key changes its bucket until `resumeResizing`, so that a walk over the buckets in portions meets each once. */
+  pauseResizing(): void {
+    this.table.pauseResizing()
+  }
+
+  resumeResizing(): void {
+    this.table.resumeResizing()
+  }
+
   /** How many hashes have fields with a time to live, and how many buckets `visitFieldExpires` can be called for. */
   get fieldExpiresSize(): number {
     return this.fieldExpires.size

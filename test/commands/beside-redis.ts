@@ -16,7 +16,7 @@ export class BesideRedis {
     readonly ours: RespConnection,
     readonly redis: RespConnection,
     readonly server: TestServer,
-    private readonly oracle: RedisOracle,
+    readonly oracle: RedisOracle,
   ) {}
 
   /** @param redisSettings command-line arguments for the real one, see `startRedisOracle` */

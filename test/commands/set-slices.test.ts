@@ -2,7 +2,7 @@
  * Combinations of large sets, with commands of others between any two of their slices: what the shard may do to them.
  */
 import { expect, test } from 'vitest'
-import { ShardCall, type ShardSelf } from '../../src/commands/shard-call.js'
+import { initialSettings, ShardCall, type ShardSelf } from '../../src/commands/shard-call.js'
 import { lookup } from '../../src/commands/table.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
 import type { Keyspace } from '../../src/store/keyspace.js'
@@ -16,7 +16,7 @@ class Client extends ShardCall {
   private readonly between: (() => void) | null
 
   constructor(keyspace: Keyspace, between: (() => void) | null) {
-    super(0, 1, keyspace, new ReplyWriter(), noShard)
+    super(0, 1, keyspace, new ReplyWriter(), noShard, initialSettings())
     this.between = between
   }
 

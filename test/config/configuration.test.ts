@@ -83,7 +83,7 @@ describe('CONFIG SET', () => {
     ['shutdown-on-sigint', 'force NOSAVE', 'nosave force'],
     ['shutdown-on-sigint', 'default', 'default'],
     ['notify-keyspace-events', 'KEg$lshzxetd', 'AKE'],
-    ['notify-keyspace-events', 'nAm', 'Anm'],
+    ['notify-keyspace-events', 'nAm', 'Am'],
     ['notify-keyspace-events', 'EKlg', 'glKE'],
     [
       'client-output-buffer-limit',

@@ -70,7 +70,7 @@ function settingsReadByProgram(): Set<string> {
 test('the documented effect of every setting is what the program does', () => {
   const read = settingsReadByProgram()
   // Read, but so far only for what INFO, OBJECT or the log say.
-  const onlyReported = new Set(['cluster-enabled', 'repl-backlog-size', 'replicaof', 'save', 'tls-port'])
+  const onlyReported = new Set(['cluster-enabled', 'repl-backlog-size', 'replicaof', 'tls-port'])
   // Obeyed by the configuration itself, or by INFO, which asks for the printed form.
   const obeyedInside = new Set(['dir', 'enable-protected-configs', 'latency-tracking-info-percentiles'])
   const actual = settings.filter(({ name }) => obeyedInside.has(name) || (read.has(name) && !onlyReported.has(name)))

@@ -4,6 +4,7 @@
  * Only used by tests.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { eventsByKey, type PublishedEvent } from '../support/event-log.js'
 import { addByClock } from './clock-entries.js'
 import { Comparison, type Tally } from './comparison.js'
 import { compareData } from './data-comparison.js'
@@ -26,6 +27,8 @@ export interface Difference {
 const EXPIRED_AFTER_MS = 8
 
 const ARRAY = '*'.charCodeAt(0)
+
+const EVENTS_SHOWN_MAX = 2000
 
 const words = (...texts: string[]): Argv => texts.map((text) => Buffer.from(text))
 
@@ -80,8 +83,28 @@ class Episode {
     return this.#comparison.hasDiverged
   }
 
-  /** One step, or several joined ones. */
+  /** One step, or several joined ones, and the events that they brought about. */
   async run(group: readonly Step[]): Promise<Difference | undefined> {
+    const difference = await this.#take(group)
+    if (difference !== undefined || this.hasDiverged || !this.#pair.isListening) return difference
+    return this.#compareEvents(group)
+  }
+
+  /**
+   * The events of each key must be the same in their order; on one shard also those of all keys, but for keys that are
+   * missed: sets are gone through in no order.
+   */
+  async #compareEvents(group: readonly Step[]): Promise<Difference | undefined> {
+    const { ours, redis } = await this.#pair.takeEvents()
+    const isInOrder = this.#pair.shards > 1 || sameLines(ours.filter(isOfChange), redis.filter(isOfChange))
+    const [own, other] = [byKey(ours), byKey(redis)]
+    if (isInOrder && sameLines(own, other)) return undefined
+    const shown = group.slice(-5).map(shownStep).join('\n')
+    const [shownOwn, shownOther] = isInOrder ? [own, other] : [ours, redis]
+    return { step: 0, what: `events of\n${shown}\nours:  ${shownEvents(shownOwn)}\nredis: ${shownEvents(shownOther)}` }
+  }
+
+  async #take(group: readonly Step[]): Promise<Difference | undefined> {
     const step = group[0] as Step
     switch (step.do) {
       case 'send':
@@ -101,6 +124,9 @@ class Episode {
         return this.#found(shownStep(step), await addByClock(this.#pair, step.database, step.key))
       case 'let-expire':
         return this.#letExpire(step.database, step.argv)
+      case 'listen':
+        await this.#pair.listen(step.classes)
+        return undefined
       case 'digest':
         return this.#digest()
     }
@@ -173,6 +199,30 @@ class Episode {
     const finding = await compareData(this.#pair, this.#comparison)
     return finding === undefined ? undefined : different(finding.what, finding.ours, finding.redis)
   }
+}
+
+function isOfChange([channel, message]: PublishedEvent): boolean {
+  const isKeyEvent = channel.startsWith('__keyevent')
+  const event = isKeyEvent ? channel.slice(channel.indexOf(':') + 1) : message
+  return event !== 'keymiss'
+}
+
+function byKey(events: readonly PublishedEvent[]): PublishedEvent[] {
+  const groups = eventsByKey(events)
+  return Object.keys(groups)
+    .sort()
+    .flatMap((key) => groups[key] ?? [])
+}
+
+function sameLines(ours: readonly PublishedEvent[], redis: readonly PublishedEvent[]): boolean {
+  return ours.length === redis.length && ours.every((event, i) => event.join(' ') === redis[i]?.join(' '))
+}
+
+function shownEvents(events: readonly PublishedEvent[]): string {
+  return events
+    .map((event) => shownBytes(Buffer.from(event.join(' '), 'latin1')))
+    .join(', ')
+    .slice(0, EVENTS_SHOWN_MAX)
 }
 
 function different(command: string, ours: Buffer, redis: Buffer, step = 0): Difference {

@@ -6,6 +6,7 @@
  * only when they are looked up, so that it does not depend on the clock what DBSIZE counts.
  */
 import { type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
+import { EventLog, type PublishedEvent } from '../support/event-log.js'
 import { startServer, type TestServer } from '../support/server.js'
 import { BULK_BYTES_MAX } from './hazards.js'
 import { ReplyConnection } from './reply-connection.js'
@@ -21,6 +22,8 @@ const CLIENTS = 3
 const BEGINNING = [
   'FLUSHALL',
   'DEBUG SET-ACTIVE-EXPIRE 0',
+  // Ends with an empty value.
+  'CONFIG SET notify-keyspace-events ',
   `CONFIG SET proto-max-bulk-len ${BULK_BYTES_MAX} maxmemory-policy noeviction`,
   ...thresholds.map(({ setting, usual }) => `CONFIG SET ${setting} ${usual}`),
 ]
@@ -37,6 +40,7 @@ export class ServerPair {
   #server: TestServer
   #ours: ReplyConnection[] = []
   #redis: ReplyConnection[] = []
+  #logs: readonly [ours: EventLog, redis: EventLog] | null = null
 
   private constructor(shards: number, oracle: RedisOracle, server: TestServer) {
     this.shards = shards
@@ -64,6 +68,33 @@ export class ServerPair {
     for (const connection of [...this.#ours, ...this.#redis]) connection.close()
     this.#ours = []
     this.#redis = []
+    for (const log of this.#logs ?? []) log.close()
+    this.#logs = null
+  }
+
+  /**
+   * Has both servers publish their keyspace events, which `takeEvents` gives, until the next reset. Over several shards
+   * without keys that are missed: every shard looks for its own, also where another one answers an error.
+   */
+  async listen(classes: string): Promise<void> {
+    const setting = this.shards > 1 ? classes.replace('m', '') : classes
+    await this.exchange(CONTROL, [
+      ['CONFIG', 'SET', 'notify-keyspace-events', setting].map((word) => Buffer.from(word)),
+    ])
+    this.#logs = [
+      await EventLog.open(this.#server.port, this.shards),
+      await EventLog.open(this.#oracle.client.options.path as string, this.shards),
+    ]
+  }
+
+  get isListening(): boolean {
+    return this.#logs !== null
+  }
+
+  /** The events since the last time, after `listen`. */
+  async takeEvents(): Promise<{ ours: readonly PublishedEvent[]; redis: readonly PublishedEvent[] }> {
+    const [ours, redis] = await Promise.all((this.#logs ?? []).map((log) => log.take()))
+    return { ours: ours ?? [], redis: redis ?? [] }
   }
 
   /** Empties both servers and connects anew. A server of ours that ended, or does not answer, is started again. */

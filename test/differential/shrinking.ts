@@ -20,7 +20,7 @@ export interface Shrunk {
 
 /** Without its settings an episode may show what it was kept from showing. */
 function isSetting(step: Step): boolean {
-  return step.do === 'send' && step.argv[0]?.toString('latin1').toLowerCase() === 'config'
+  return step.do === 'listen' || (step.do === 'send' && step.argv[0]?.toString('latin1').toLowerCase() === 'config')
 }
 
 /** @param difference what `steps` have shown */

@@ -25,6 +25,8 @@ export type Step =
   | { readonly do: 'random-key'; readonly client: ClientIndex }
   /** A third client sends a command that lets a key live for some milliseconds only, and time passes until it is over. */
   | { readonly do: 'let-expire'; readonly database: number; readonly argv: Argv }
+  /** From now on keyspace events of these classes are published, and those of every step are compared. */
+  | { readonly do: 'listen'; readonly classes: string }
   /** The data sets are compared: their digests, and each key. */
   | { readonly do: 'digest' }
 
@@ -63,6 +65,8 @@ export function shownStep(step: Step): string {
       return `${CLIENT_NAMES[step.client]}> RANDOMKEY, which must exist`
     case 'let-expire':
       return `let expire in database ${step.database}: ${shownCommand(step.argv)}`
+    case 'listen':
+      return `listen to keyspace events: ${step.classes}`
     case 'digest':
       return 'DEBUG DIGEST'
   }

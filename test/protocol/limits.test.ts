@@ -285,6 +285,8 @@ describe('protected mode', () => {
       pausedUntilMs: 0,
       pauseMode: 'all' as const,
       isShuttingDown: false,
+      isLoading: false,
+      refusesWrites: false,
     }
     const all = new ClientLimits(
       new ClientTable(systemClock, new Bell(createBellMemory())),

@@ -47,6 +47,21 @@ const UNITS_DEFAULT = [
   'unit/lazyfree',
   'unit/memefficiency',
   'unit/info',
+  'unit/pubsub',
+  'unit/pubsubshard',
+  'unit/obuf-limits',
+  'unit/client-eviction',
+  'unit/introspection',
+  'unit/introspection-2',
+  'unit/networking',
+  'unit/replybufsize',
+  'unit/pause',
+  'unit/tracking',
+  'unit/functions',
+  'integration/rdb',
+  'integration/convert-zipmap-hash-on-load',
+  'integration/convert-ziplist-hash-on-load',
+  'integration/convert-ziplist-zset-on-load',
 ]
 
 const USAGE = `npm run test:redis-suite -- [unit ...] [options]

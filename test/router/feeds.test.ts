@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { RequestKey } from '../../src/hops/request-keys.js'
 import { Feeds } from '../../src/router/feeds.js'
-import type { RequestKey } from '../../src/router/request-keys.js'
 
 /** A key is on the shard that its first character names. */
 function key(name: string, database = 0): RequestKey {

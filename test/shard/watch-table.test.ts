@@ -1,5 +1,6 @@
 /** WATCH on one shard, over a real keyspace. */
 import { beforeEach, describe, expect, it } from 'vitest'
+import { ChangeListeners } from '../../src/shard/change-listeners.js'
 import { WatchTable } from '../../src/shard/watch-table.js'
 import type { Keyspace } from '../../src/store/keyspace.js'
 import { NO_EXPIRY } from '../../src/store/value-type.js'
@@ -14,7 +15,7 @@ describe('the watch table', () => {
 
   beforeEach(() => {
     keyspace = makeKeyspace()
-    watches = new WatchTable(keyspace)
+    watches = new WatchTable(keyspace, new ChangeListeners(keyspace))
   })
 
   function set(database: number, key: Uint8Array, value = 'v', expireAtMs = NO_EXPIRY): void {

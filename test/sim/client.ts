@@ -8,9 +8,9 @@ import { asciiBytes } from '../../src/base/bytes.js'
 import { shardStatistics, shardUnwatch, shardWatch } from '../../src/commands/internal.js'
 import type { CommandSpec } from '../../src/commands/spec.js'
 import { idOf, lookup } from '../../src/commands/table.js'
+import type { Answer, CommandRequest } from '../../src/hops/request.js'
 import { RequestFlag } from '../../src/ring/frames.js'
 import { routeBlocking } from '../../src/router/blocking-route.js'
-import type { Answer, CommandRequest } from '../../src/router/request.js'
 import type { ReplySink } from '../../src/router/router.js'
 import { executeTransaction } from '../../src/router/transaction.js'
 import { endOf, error, NIL_ARRAY, OK } from './encoding.js'
@@ -218,6 +218,7 @@ export class SimulatedClient {
         },
         database: () => this.database,
         flags: () => 0,
+        remember: () => {},
         nilArray: asciiBytes(NIL_ARRAY),
       },
       (reply) => this.#answered(sequence, textOf(reply)),

@@ -10,6 +10,11 @@ import { Redis, type RedisOptions } from 'ioredis'
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where the compiled tree is; `SHARDKEEP_DIST` names another one. */
 const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
+/**
+ * A program that is started in Shardkeep's place, as in `SHARDKEEP_TEST_PEER=redis-server`: a test of an application that
+ * fails there as well asks for something that Redis does not promise.
+ */
+export const testPeer = process.env.SHARDKEEP_TEST_PEER
 
 export interface TestServer {
   readonly port: number
@@ -47,8 +52,8 @@ async function freePort(): Promise<number> {
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
+  const program = testPeer === undefined ? [process.execPath, path.join(dist, 'src/cli.js')] : [testPeer]
   const args = [
-    path.join(dist, 'src/cli.js'),
     ...(options.configFile === undefined ? [] : [options.configFile]),
     '--port',
     String(port),
@@ -58,14 +63,13 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     directory,
     '--save',
     '',
-    '--shards',
-    String(options.shards ?? 1),
+    ...(testPeer === undefined ? ['--shards', String(options.shards ?? 1)] : []),
     '--enable-debug-command',
     'yes',
     ...(options.args ?? []),
   ]
   const limit = options.descriptorsMax === undefined ? '' : `ulimit -n ${options.descriptorsMax}; `
-  const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', process.execPath, ...args], {
+  const child = spawn('sh', ['-c', `${limit}exec "$@"`, 'sh', ...program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.environment },
   })
@@ -137,9 +141,11 @@ export class RawClient {
     socket.on('error', end)
   }
 
-  static connect(port: number): Promise<RawClient> {
+  /** Connects to a port of this machine, or to a socket file. */
+  static connect(target: number | string): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(new RawClient(socket)))
+      const address = typeof target === 'number' ? { port: target, host: '127.0.0.1' } : { path: target }
+      const socket = net.connect(address, () => resolve(new RawClient(socket)))
       socket.once('error', reject)
     })
   }

@@ -19,6 +19,7 @@ import {
 } from '../../base/bit-field.js'
 import { parseUnsigned } from '../../base/integer.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -98,7 +99,7 @@ function runOperations(call: ShardCall, readOnly: boolean): void {
     const writable = standOnWritable(call, writtenBytes)
     if (writable === Writable.refused) return
     created = writable === Writable.created
-    grown = writable === Writable.grown
+    grown = created || writable === Writable.grown
   }
   reply.array(count)
   let changed = false
@@ -112,6 +113,7 @@ function runOperations(call: ShardCall, readOnly: boolean): void {
   }
   // A key that was made is a modification already, and the command counts as one.
   if (changed && !created) db.modified()
+  if (changed) call.notify(keyEvents.setbit, 1)
 }
 
 /** Stands for "not an operation": arguments begin behind it. */

@@ -9,6 +9,7 @@
  */
 import { addCommonBlock, andBlock, andNotBlock, BLOCK_WORDS, notBlock, orBlock, xorBlock } from '../../base/bitwise.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../../store/value-type.js'
 import type { ShardCall } from '../shard-call.js'
 import type { CommandSpec } from '../spec.js'
@@ -53,8 +54,10 @@ function bitop(call: ShardCall): void {
     if (length > 0) {
       standOnDestination(call)
       writeResult(call, operation)
+      call.notify(keyEvents.set, DESTINATION)
     } else if (call.findForWrite(DESTINATION)) {
       call.db.remove()
+      call.notify(keyEvents.del, DESTINATION)
     }
     reply.integer(length)
   } else {

@@ -5,6 +5,7 @@
  */
 import { countBits, findBit } from '../../base/bits.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -39,6 +40,7 @@ function setbit(call: ShardCall): void {
   if (old !== value) db.bytes[at] = (db.bytes[at] as number) ^ (1 << shift)
   // A key that was made is a modification already, and the command counts as one.
   if (writable === Writable.grown || (old !== value && writable !== Writable.created)) db.modified()
+  if (writable !== Writable.asItWas || old !== value) call.notify(keyEvents.setbit, 1)
   reply.integer(old)
 }
 

@@ -7,12 +7,13 @@
  */
 import { position } from '../../base/geo/geohash.js'
 import { distanceInShape, scoreRangesOf } from '../../base/geo/search-area.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import type { SortedSet } from '../../store/zset/sorted-set.js'
 import { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import type { ShardHandler } from '../spec.js'
 import { isOfOtherType } from '../zset/zset-reply.js'
-import { runResult } from '../zset/zset-result.js'
+import { runResult, storeResult } from '../zset/zset-result.js'
 import { FoundPlaces } from './found-places.js'
 import { replyDistance, replyPosition } from './geo-reply.js'
 import { Order, readRequest, request, type SearchForm } from './search-request.js'
@@ -35,7 +36,10 @@ function search(call: ShardCall, form: SearchForm): void {
       reply.array(0)
       return
     }
-    if (call.findForWrite(request.storeAt)) db.remove()
+    if (call.findForWrite(request.storeAt)) {
+      db.remove()
+      call.notify(keyEvents.del, request.storeAt)
+    }
     reply.integer(0)
     return
   }
@@ -104,13 +108,6 @@ function storePlaces(call: ShardCall, wanted: number): void {
     result.release()
     throw error
   }
-  runResult(call, result, wanted, [], () => storeResult(call, result, storeAt))
-}
-
-/** Makes the result the value of the key at argument `storeAt`. */
-function* storeResult(call: ShardCall, result: SortedSetResult, storeAt: number): Generator<undefined> {
-  yield* result.build()
-  const { count } = result
-  result.storeAt(call.db, call.bytes, call.offsets[storeAt]!, call.lengths[storeAt]!)
-  call.reply.integer(count)
+  const event = call.spec.name === 'geosearchstore' ? keyEvents.geosearchstore : keyEvents.georadiusstore
+  runResult(call, result, wanted, [], () => storeResult(call, result, storeAt, event))
 }

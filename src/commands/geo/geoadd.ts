@@ -7,6 +7,7 @@
  */
 import { scoreOfPosition } from '../../base/geo/geohash.js'
 import { errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { AddOption, AddResult, type SortedSet } from '../../store/zset/sorted-set.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -84,6 +85,7 @@ function addPlaces(
     // Without memory it ends early, and what was done until then remains, as far as there is anything.
     if (isNew && added === 0) db.remove()
     else if (!isNew && added + updated > 0) db.modified()
+    if (added + updated > 0) call.notify(keyEvents.zadd, 1)
   }
   reply.integer(countsChanges ? added + updated : added)
 }

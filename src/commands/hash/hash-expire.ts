@@ -5,6 +5,7 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/hexpire/ and the pages of the others; order of checks as in Redis 7.4.
  */
+import { keyEvents } from '../../store/keyspace-events.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -63,6 +64,7 @@ function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
       reply.integer(done)
     }
   } finally {
+    if (isChanged) call.notify(timeMs <= call.nowMs ? keyEvents.hdel : keyEvents.hexpire, 1)
     settle(call, false, isChanged)
   }
   reply.closeArray(mark, call.argc - first)
@@ -157,6 +159,7 @@ function hpersist(call: ShardCall): void {
       reply.integer(FieldReply.done)
     }
   }
+  if (isChanged) call.notify(keyEvents.hpersist, 1)
   if (state === KeyState.hash) settle(call, false, isChanged)
 }
 

@@ -5,6 +5,7 @@
  * checks as in Redis 8.0.
  */
 import { encodeError, shownPart, wrongArity } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
 import { keyArgument, valueArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -72,6 +73,7 @@ function hgetex(call: ShardCall): void {
     else continue
     isChanged = true
   }
+  if (isChanged) call.notify(isOver ? keyEvents.hdel : keyEvents.hpersist, 1)
   if (state === KeyState.hash && (isOver || persists)) settle(call, false, isChanged)
 }
 
@@ -85,6 +87,7 @@ function setTimes(call: ShardCall, first: number, timeMs: number): void {
       isChanged = true
     }
   } finally {
+    if (isChanged) call.notify(keyEvents.hexpire, 1)
     settle(call, false, isChanged)
   }
 }
@@ -107,6 +110,7 @@ function hgetdel(call: ShardCall): void {
     hashes.removeFound()
     isChanged = true
   }
+  if (isChanged) call.notify(keyEvents.hdel, 1)
   if (state === KeyState.hash) settle(call, false, isChanged)
 }
 
@@ -217,12 +221,18 @@ function setFields(call: ShardCall, { first, timeMs, keepsTime }: SetOptions, is
       hashes.setFoundExpiry(timeMs)
     }
   } finally {
+    if (isChanged) call.notify(keyEvents.hset, 1)
+    if (isChanged && timeMs !== NO_EXPIRY) call.notify(keyEvents.hexpire, 1)
     settle(call, isNew, isChanged)
   }
 }
 
 /** Fields that are set with a time that is over are gone at once. */
 function deleteFields(call: ShardCall, { first }: SetOptions, isNew: boolean): void {
+  // To the world the fields are set and then go, as in Redis.
+  if (isNew) call.notify(keyEvents.new, 1)
+  call.notify(keyEvents.hset, 1)
+  call.notifyTaken(keyEvents.hdel, 1, isNew)
   if (isNew) return
   const { hashes } = call.keyspace
   let isChanged = false

@@ -16,6 +16,7 @@ import {
 } from '../../base/integer.js'
 import { LONG_DOUBLE_TEXT_BYTES_MAX, parseLongDouble } from '../../base/long-double.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { type KeyspaceEvent, keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -50,7 +51,7 @@ function hincrby(call: ShardCall): void {
     addLargeInteger(call, state === KeyState.missing, found)
     return
   }
-  storeText(call, state === KeyState.missing, writeInteger(text, 0, sum))
+  storeText(call, state === KeyState.missing, writeInteger(text, 0, sum), keyEvents.hincrby)
   reply.integer(sum)
 }
 
@@ -68,7 +69,7 @@ function addLargeInteger(call: ShardCall, isNew: boolean, found: boolean): void 
     reply.error(errors.overflow)
     return
   }
-  storeText(call, isNew, writeBigInt(text, 0, sum))
+  storeText(call, isNew, writeBigInt(text, 0, sum), keyEvents.hincrby)
   reply.bigInteger(sum)
 }
 
@@ -100,7 +101,7 @@ function hincrbyfloat(call: ShardCall): void {
     if (exists) hashes.settleUnchanged()
     return
   }
-  storeText(call, !exists, sumLength)
+  storeText(call, !exists, sumLength, keyEvents.hincrbyfloat)
   reply.bulk(text, 0, sumLength)
 }
 
@@ -122,7 +123,7 @@ function replyFloatError(call: ShardCall): void {
 }
 
 /** Stores the first `length` bytes of `text` as the field's value. */
-function storeText(call: ShardCall, isNew: boolean, length: number): void {
+function storeText(call: ShardCall, isNew: boolean, length: number, event: KeyspaceEvent): void {
   const { hashes } = call.keyspace
   if (isNew) createHash(call)
   let isSet = false
@@ -130,6 +131,7 @@ function storeText(call: ShardCall, isNew: boolean, length: number): void {
     hashes.set(call.bytes, call.offsets[2] as number, call.lengths[2] as number, text, 0, length, true)
     isSet = true
   } finally {
+    if (isSet) call.notify(event, 1)
     settle(call, isNew, isSet)
   }
 }

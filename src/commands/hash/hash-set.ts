@@ -5,6 +5,7 @@
  */
 import { equalBytes } from '../../base/bytes.js'
 import { wrongArity } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument, valueArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from '../spec.js'
@@ -51,6 +52,7 @@ function setFields(call: ShardCall): number {
   try {
     for (; i < argc; i += 2) if (setField(call, i, false)) added++
   } finally {
+    if (i > 2) call.notify(keyEvents.hset, 1)
     settle(call, isNew, i > 2)
   }
   return added
@@ -73,6 +75,7 @@ function createAtOnce(call: ShardCall): boolean {
     if (!hashes.put(bytes, offset, length, bytes, offsets[i + 1] as number, lengths[i + 1] as number)) return false
   }
   hashes.createFromPut(call.db, bytes, offsets[1] as number, lengths[1] as number)
+  call.notify(keyEvents.hset, 1)
   return true
 }
 
@@ -90,6 +93,7 @@ function hsetnx(call: ShardCall): void {
     try {
       isSet = setField(call, 2, false)
     } finally {
+      if (isSet) call.notify(keyEvents.hset, 1)
       settle(call, isNew, isSet)
     }
   }
@@ -106,7 +110,10 @@ function hdel(call: ShardCall): void {
     for (let i = 2; i < call.argc && hashes.length > 0; i++) {
       if (hashes.remove(bytes, offsets[i] as number, lengths[i] as number)) deleted++
     }
-    if (deleted > 0) hashes.settle(false)
+    if (deleted > 0) {
+      call.notify(keyEvents.hdel, 1)
+      hashes.settle(false)
+    }
   }
   reply.integer(deleted)
 }

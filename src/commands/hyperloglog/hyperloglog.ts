@@ -18,6 +18,7 @@ import {
   storeCardinality,
 } from '../../store/hyperloglog/layout.js'
 import { RegisterChange, toDense } from '../../store/hyperloglog/sparse.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument, keysArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -49,6 +50,7 @@ function pfadd(call: ShardCall): void {
   if (changed) {
     markStale(db)
     db.modified()
+    call.notify(keyEvents.pfadd, 1)
   }
   reply.integer(changed ? 1 : 0)
 }
@@ -125,6 +127,7 @@ function pfmerge(call: ShardCall): void {
   }
   markStale(db)
   db.modified()
+  call.notify(keyEvents.pfadd, 1)
   reply.ok()
 }
 

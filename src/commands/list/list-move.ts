@@ -7,6 +7,7 @@
  */
 import { equalBytes } from '../../base/bytes.js'
 import { errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import { timeoutMsAt } from '../block-timeout.js'
 import type { ShardCall } from '../shard-call.js'
@@ -76,6 +77,7 @@ function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): void 
   const { lists } = keyspace
   const { cursor } = lists
   cursor.open(db)
+  const isLast = cursor.length === 1
   cursor.goTo(fromHead ? 0 : cursor.length - 1)
   cursor.hold()
   if (isOneKey(call)) {
@@ -90,8 +92,10 @@ function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): void 
     lists.push(db, toHead, cursor.held, 0, cursor.heldLength)
     db.modified()
   }
+  call.notify(toHead ? keyEvents.lpush : keyEvents.rpush, 2)
   call.findForWrite(1)
   lists.pop(db, fromHead, 1)
+  call.notifyTaken(fromHead ? keyEvents.lpop : keyEvents.rpop, 1, isLast)
   reply.bulk(cursor.held, 0, cursor.heldLength)
 }
 
@@ -106,6 +110,8 @@ function rotate(call: ShardCall, fromHead: boolean, toHead: boolean): void {
     lists.push(db, toHead, cursor.held, 0, cursor.heldLength)
     lists.pop(db, fromHead, 1)
   }
+  call.notify(toHead ? keyEvents.lpush : keyEvents.rpush, 1)
+  call.notify(fromHead ? keyEvents.lpop : keyEvents.rpop, 1)
   reply.bulk(cursor.held, 0, cursor.heldLength)
 }
 

@@ -82,8 +82,8 @@ function popFirst(call: ShardCall, firstKey: number, keys: number, fromHead: boo
     if (found === Found.nothing) continue
     call.reply.array(2)
     call.replyArgument(i)
-    if (count === 0) popOne(call, fromHead)
-    else popMany(call, fromHead, count)
+    if (count === 0) popOne(call, i, fromHead)
+    else popMany(call, i, fromHead, count)
     return true
   }
   return false

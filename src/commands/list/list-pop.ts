@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/lpop/ and the pages of the others; order of checks as in Redis.
  */
 import { wrongArity } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -29,21 +30,23 @@ function pop(call: ShardCall, fromHead: boolean): void {
   const found = findListForWrite(call, 1)
   if (found === Found.otherType) return
   if (found === Found.nothing) reply.nil()
-  else popOne(call, fromHead)
+  else popOne(call, 1, fromHead)
 }
 
 /** Replies with the element at one end of the list in hand, and removes it. */
-export function popOne(call: ShardCall, fromHead: boolean): void {
+export function popOne(call: ShardCall, key: number, fromHead: boolean): void {
   const { lists } = call.keyspace
   const { cursor } = lists
   cursor.open(call.db)
   cursor.goTo(fromHead ? 0 : cursor.length - 1)
+  const isLast = cursor.length === 1
   replyElement(call.reply, cursor)
   lists.pop(call.db, fromHead, 1)
+  call.notifyTaken(fromHead ? keyEvents.lpop : keyEvents.rpop, key, isLast)
 }
 
 /** Replies with an array of up to `count` elements, at least one, from one end of the list in hand, and removes them. */
-export function popMany(call: ShardCall, fromHead: boolean, count: number): void {
+export function popMany(call: ShardCall, key: number, fromHead: boolean, count: number): void {
   const { lists } = call.keyspace
   const { cursor } = lists
   cursor.open(call.db)
@@ -51,6 +54,7 @@ export function popMany(call: ShardCall, fromHead: boolean, count: number): void
   const popped = Math.min(count, length)
   replyElements(call.reply, cursor, fromHead ? 0 : length - 1, popped, fromHead)
   lists.pop(call.db, fromHead, popped)
+  call.notifyTaken(fromHead ? keyEvents.lpop : keyEvents.rpop, key, popped === length)
 }
 
 function popCounted(call: ShardCall, fromHead: boolean): void {
@@ -65,7 +69,7 @@ function popCounted(call: ShardCall, fromHead: boolean): void {
   if (found === Found.otherType) return
   if (found === Found.nothing) reply.nilArray()
   else if (count === 0) reply.array(0)
-  else popMany(call, fromHead, count)
+  else popMany(call, 1, fromHead, count)
 }
 
 function ltrim(call: ShardCall): void {
@@ -81,7 +85,9 @@ function ltrim(call: ShardCall): void {
     const length = lists.length(db)
     const first = start < 0 ? Math.max(0, length + start) : start
     const last = Math.min(length - 1, stop < 0 ? length + stop : stop)
-    lists.trim(db, first, Math.max(0, last - first + 1))
+    const kept = Math.max(0, last - first + 1)
+    lists.trim(db, first, kept)
+    call.notifyTaken(keyEvents.ltrim, 1, kept === 0)
   }
   reply.ok()
 }
@@ -98,7 +104,10 @@ function lrem(call: ShardCall): void {
   }
   const countMax = count === 0 ? Number.POSITIVE_INFINITY : Math.abs(count)
   const { lists } = call.keyspace
-  reply.integer(lists.removeEqual(db, bytes, offsets[3] as number, lengths[3] as number, countMax, count >= 0))
+  const length = lists.length(db)
+  const removed = lists.removeEqual(db, bytes, offsets[3] as number, lengths[3] as number, countMax, count >= 0)
+  if (removed > 0) call.notifyTaken(keyEvents.lrem, 1, removed === length)
+  reply.integer(removed)
 }
 
 const popShape = {

@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/lpush/ and the pages of the others; order of checks as in Redis.
  */
 import { errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -49,6 +50,7 @@ function push(call: ShardCall, atHead: boolean, onlyIfExists: boolean): void {
   } finally {
     // Where memory runs out on the way, what has been pushed stays.
     if (found === Found.list && i > 2) db.modified()
+    if (i > 2) call.notify(atHead ? keyEvents.lpush : keyEvents.rpush, 1)
   }
   call.reply.integer(lists.length(db))
 }
@@ -78,6 +80,7 @@ function linsert(call: ShardCall): void {
     }
   }
   lists.insert(db, isBehind, bytes, offsets[4] as number, lengths[4] as number)
+  call.notify(keyEvents.linsert, 1)
   reply.integer(lists.length(db))
 }
 
@@ -101,6 +104,7 @@ function lset(call: ShardCall): void {
   }
   cursor.goTo(place)
   lists.set(db, bytes, offsets[3] as number, lengths[3] as number)
+  call.notify(keyEvents.lset, 1)
   reply.ok()
 }
 

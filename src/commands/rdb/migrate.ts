@@ -4,6 +4,7 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/migrate/
  */
+import { keyEvents } from '../../store/keyspace-events.js'
 import { writeDumpPayload } from '../../store/rdb/dump-payload.js'
 import { RdbWriter } from '../../store/rdb/rdb-writer.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
@@ -29,8 +30,16 @@ function migrateDump(call: ShardCall): void {
   reply.bulk(writer.bytes, 0, writer.position)
 }
 
-export const shardMigrateDump: CommandSpec = {
-  name: 'shard.migrate-dump',
+/** `shard.migrated key`: another server has the key now. */
+function migrated(call: ShardCall): void {
+  if (call.findForWrite(1)) {
+    call.db.remove()
+    call.notify(keyEvents.del, 1)
+  }
+  call.reply.ok()
+}
+
+const internalShape = {
   arity: 2,
   flags: [],
   group: 'server',
@@ -38,9 +47,21 @@ export const shardMigrateDump: CommandSpec = {
   summary: '',
   complexity: '',
   internal: true,
-  keySpecs: oneKey('RO'),
   route: { on: 'key' },
+} as const satisfies Partial<CommandSpec>
+
+export const shardMigrateDump: CommandSpec = {
+  ...internalShape,
+  name: 'shard.migrate-dump',
+  keySpecs: oneKey('RO'),
   shard: migrateDump,
+}
+
+export const shardMigrated: CommandSpec = {
+  ...internalShape,
+  name: 'shard.migrated',
+  keySpecs: oneKey('RM'),
+  shard: migrated,
 }
 
 export const migrateCommands: readonly CommandSpec[] = [

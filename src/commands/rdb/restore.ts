@@ -8,6 +8,7 @@
  */
 import { assert } from '../../base/assert.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { moveRecord } from '../../store/move-record.js'
 import { isDumpPayload, loadDumpPayload } from '../../store/rdb/dump-payload.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
@@ -113,7 +114,12 @@ function restore(call: ShardCall): void {
     const replaced = options.replaces && call.findForWrite(1)
     if (replaced) db.remove()
     // A time that has come leaves nothing of the value, but what it was to replace is gone.
-    if (!isOver) takeFromNursery(call, options)
+    if (!isOver) {
+      takeFromNursery(call, options)
+      call.notify(keyEvents.restore, 1)
+    } else if (replaced) {
+      call.notify(keyEvents.del, 1)
+    }
     keyspace.stats.dirty = dirty + (replaced || !isOver ? 1 : 0)
     reply.ok()
   } finally {

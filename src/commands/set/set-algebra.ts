@@ -7,6 +7,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/sinter/ and the pages of the others.
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import type { MemberVisitor } from '../../store/set/open-set.js'
 import type { PendingSet } from '../../store/set/pending-set.js'
 import { WHOLE } from '../../store/value-kind.js'
@@ -20,6 +21,12 @@ import { type Operation, SetCombination } from './set-combination.js'
 const NO_KEYS = encodeError('ERR numkeys should be greater than 0')
 const TOO_MANY_KEYS = encodeError("ERR Number of keys can't be greater than number of args")
 const NEGATIVE_LIMIT = encodeError("ERR LIMIT can't be negative")
+
+const STORE_EVENTS = {
+  intersection: keyEvents.sinterstore,
+  union: keyEvents.sunionstore,
+  difference: keyEvents.sdiffstore,
+} as const
 
 function combine(call: ShardCall, operation: Operation): void {
   const { reply } = call
@@ -47,8 +54,13 @@ function store(call: ShardCall, operation: Operation): void {
   combination.into(pending, pending)
   workOut(call, combination, pending, () => {
     const { size } = pending
-    if (size > 0) pending.moveTo(call.db, call.bytes, call.offsets[1] as number, call.lengths[1] as number)
-    else if (call.findForWrite(1)) call.db.remove()
+    if (size > 0) {
+      pending.moveTo(call.db, call.bytes, call.offsets[1] as number, call.lengths[1] as number)
+      call.notify(STORE_EVENTS[operation], 1)
+    } else if (call.findForWrite(1)) {
+      call.db.remove()
+      call.notify(keyEvents.del, 1)
+    }
     call.reply.integer(size)
   })
 }

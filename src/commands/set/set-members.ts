@@ -7,6 +7,7 @@
  */
 import { equalBytes } from '../../base/bytes.js'
 import { errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { NO_EXPIRY, ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -28,11 +29,16 @@ function sadd(call: ShardCall): void {
     } finally {
       // Without memory it ends early, and what was added until then stays.
       if (added > 0) db.modified()
+      if (added > 0) call.notify(keyEvents.sadd, 1)
     }
   } else {
     const set = createSet(call, 1, 2, argc - 2)
     added = 1
-    for (let i = 3; i < argc; i++) if (set.add(bytes, offsets[i] as number, lengths[i] as number)) added++
+    try {
+      for (let i = 3; i < argc; i++) if (set.add(bytes, offsets[i] as number, lengths[i] as number)) added++
+    } finally {
+      call.notify(keyEvents.sadd, 1)
+    }
   }
   call.reply.integer(added)
 }
@@ -68,8 +74,10 @@ function srem(call: ShardCall): void {
   for (let i = 2; i < argc && set.size > 0; i++) {
     if (set.remove(bytes, offsets[i] as number, lengths[i] as number)) removed++
   }
-  if (set.size === 0) db.remove()
+  const isEmpty = set.size === 0
+  if (isEmpty) db.remove()
   else if (removed > 0) db.modified()
+  if (removed > 0) call.notifyTaken(keyEvents.srem, 1, isEmpty)
   call.reply.integer(removed)
 }
 
@@ -141,18 +149,25 @@ function smove(call: ShardCall): void {
     reply.integer(isMember ? 1 : 0)
     return
   }
-  // Added first: without memory for that, the member stays where it is.
+  // Added first: without memory for that, the member stays where it is. Redis removes it first, and so it is told.
+  let isAdded = !targetFound
   if (!targetFound) {
-    createSet(call, 2, 3, 1)
+    // That it is new is told behind.
+    call.keyspace.quietly(() => createSet(call, 2, 3, 1))
   } else {
     call.peek(2)
-    if (sets.open(db).add(bytes, offset, length)) db.modified()
+    isAdded = sets.open(db).add(bytes, offset, length)
+    if (isAdded) db.modified()
   }
   call.peek(1)
   const source = sets.open(db)
   source.remove(bytes, offset, length)
-  if (source.size === 0) db.remove()
+  const isEmpty = source.size === 0
+  if (isEmpty) db.remove()
   else db.modified()
+  call.notifyTaken(keyEvents.srem, 1, isEmpty)
+  if (!targetFound) call.notify(keyEvents.new, 2)
+  if (isAdded) call.notify(keyEvents.sadd, 2)
   reply.integer(1)
 }
 

@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/spop/ and https://redis.io/docs/latest/commands/srandmember/
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import type { MemberVisitor, OpenSet } from '../../store/set/open-set.js'
 import type { PendingSet } from '../../store/set/pending-set.js'
 import { visitPicks, visitSample } from '../../store/set/set-sampling.js'
@@ -43,8 +44,10 @@ function spop(call: ShardCall): void {
   set.pick()
   reply.bulk(set.pickedBytes, set.pickedOffset, set.pickedLength)
   set.removePicked()
-  if (set.size === 0) db.remove()
+  const isEmpty = set.size === 0
+  if (isEmpty) db.remove()
   else db.modified()
+  call.notifyTaken(keyEvents.spop, 1, isEmpty)
 }
 
 function popMany(call: ShardCall): void {
@@ -81,6 +84,7 @@ function popMany(call: ShardCall): void {
     }
     db.modified()
   }
+  call.notifyTaken(keyEvents.spop, 1, popped === size)
 }
 
 /** Passes on the members that are not in another set. */

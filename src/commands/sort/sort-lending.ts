@@ -3,6 +3,7 @@
  *
  * Runs in a shard worker. Clients cannot call these commands.
  */
+import { EventClass } from '../../store/keyspace-events.js'
 import { exportRecord, importRecord } from '../../store/record-image.js'
 import { ValueType } from '../../store/value-type.js'
 import type { ShardCall } from '../shard-call.js'
@@ -11,7 +12,12 @@ import { replyKeysOfPatterns } from './sort.js'
 
 /** `shard.sort-keys key [option ...] by|get`: the keys that SORT's patterns name, in any order and some of them twice. */
 function sortKeys(call: ShardCall): void {
+  const { keyspace } = call
+  const { eventClasses } = keyspace
+  // The command itself looks its key up again, and tells where it is missed.
+  keyspace.eventClasses &= ~EventClass.missed
   replyKeysOfPatterns(call, call.is(call.argc - 1, 'BY'))
+  keyspace.eventClasses = eventClasses
 }
 
 /** `shard.export-readable key [key ...]`: images of the keys that hold a string or a hash, which alone patterns can read. */

@@ -7,6 +7,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/sort/
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import type { ShardCall } from '../shard-call.js'
 import { ByteStrings } from './byte-strings.js'
@@ -54,8 +55,9 @@ function resultPlaces(call: ShardCall, options: SortOptions, elements: ByteStrin
   if (!call.find(1)) return NOTHING
   const { type } = db
   if (type !== ValueType.list && type !== ValueType.set && type !== ValueType.zset) return errors.wrongType
-  // A set has no order of its own, but what is stored must not depend on where its elements lie.
-  const byElement = options.isUnsorted && type === ValueType.set && options.storeArgument >= 0
+  // A set has no order of its own, but what is stored, or a script sees, must not depend on where its elements lie.
+  const mustHaveOrder = options.storeArgument >= 0 || call.isInScript
+  const byElement = options.isUnsorted && type === ValueType.set && mustHaveOrder
   const count = elementCount(db)
   const { start, end } = limitedRange(options, count)
   if (options.isUnsorted && !byElement) {
@@ -132,8 +134,13 @@ function storeResult(
       else result.add(lookup.bytes, 0, 0)
     }
   }
-  if (result.count > 0) storeList(db, call.copy(storeArgument), result)
-  else if (call.findForWrite(storeArgument)) db.remove()
+  if (result.count > 0) {
+    storeList(db, call.copy(storeArgument), result)
+    call.notify(keyEvents.sortstore, storeArgument)
+  } else if (call.findForWrite(storeArgument)) {
+    db.remove()
+    call.notify(keyEvents.del, storeArgument)
+  }
   reply.integer(result.count)
 }
 

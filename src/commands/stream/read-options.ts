@@ -42,6 +42,10 @@ class ReadOptions {
     for (let i = 1; i < argc; i++) {
       const more = argc - i - 1
       if (more > 0 && call.is(i, 'BLOCK')) {
+        if (call.isInScript) {
+          reply.errorText(`ERR ${call.spec.name} command is not allowed with BLOCK option from scripts`)
+          return false
+        }
         this.timeoutMs = readInteger(call, ++i, TIMEOUT_NO_INTEGER)
         if (Number.isNaN(this.timeoutMs)) return false
         if (this.timeoutMs < 0) {

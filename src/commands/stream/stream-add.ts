@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/xadd/ and the pages of the others; order of checks as in Redis.
  */
 import { encodeError, errors, wrongArity } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { StreamId } from '../../store/stream/stream-id.js'
 import { NODE_BYTES_MAX } from '../../store/stream/streams.js'
 import { keyArgument } from '../generic-arguments.js'
@@ -68,7 +69,8 @@ function xadd(call: ShardCall): void {
   } else {
     createWithEntry(call, first)
   }
-  trim.apply(streams)
+  call.notify(keyEvents.xadd, 1)
+  if (trim.apply(streams) > 0) call.notify(keyEvents.xtrim, 1)
   replyId(reply, newId)
 }
 
@@ -115,7 +117,10 @@ function xtrim(call: ShardCall): void {
   const state = writeStream(call)
   if (state === KeyState.wrongType) return
   const removed = state === KeyState.stream ? trimOptions.trim.apply(call.keyspace.streams) : 0
-  if (removed > 0) call.db.modified()
+  if (removed > 0) {
+    call.db.modified()
+    call.notify(keyEvents.xtrim, 1)
+  }
   call.reply.integer(removed)
 }
 
@@ -168,6 +173,7 @@ function xsetid(call: ShardCall): void {
   if (entriesAdded !== -1) root.entriesAdded = entriesAdded
   if (!deletedId.isMin) root.setMaxDeletedId(deletedId)
   call.db.modifiedAside()
+  call.notify(keyEvents.xsetid, 1)
   reply.ok()
 }
 

@@ -6,6 +6,7 @@
  */
 import { encodeError, errors, shownPart } from '../../resp/errors.js'
 import type { ReplyWriter } from '../../resp/reply-writer.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import type { StreamEntries } from '../../store/stream/stream-entries.js'
 import { IdForm, STREAM_ID_TEXT_BYTES_MAX, type StreamId } from '../../store/stream/stream-id.js'
 import { ValueType } from '../../store/value-type.js'
@@ -29,7 +30,8 @@ export function writeStream(call: ShardCall, i = 1): KeyState {
   return call.findForWrite(i) ? openStream(call) : KeyState.missing
 }
 
-function openStream(call: ShardCall): KeyState {
+/** Stands on the stream of the key in hand. Replies only to a key of another type. */
+export function openStream(call: ShardCall): KeyState {
   if (call.db.type !== ValueType.stream) {
     call.reply.error(errors.wrongType)
     return KeyState.wrongType
@@ -49,13 +51,14 @@ export function findConsumer(call: ShardCall, i: number): boolean {
 }
 
 /** Finds or creates the consumer that argument `i` names: it was seen now. @returns whether it is new */
-export function useConsumer(call: ShardCall, i: number): boolean {
+export function useConsumer(call: ShardCall, i: number, key: number): boolean {
   const { groups } = call.keyspace.streams
   if (findConsumer(call, i)) {
     groups.seenAtMs = call.nowMs
     return false
   }
   groups.createConsumer(call.bytes, call.offsets[i] as number, call.lengths[i] as number, call.nowMs)
+  call.notify(keyEvents['xgroup-createconsumer'], key)
   return true
 }
 

@@ -118,7 +118,7 @@ function xclaim(call: ShardCall): void {
       }
       if (!isPending && !options.isForced) continue
       if (isPending && isTooRecent(call, options.idleMsMin)) continue
-      if (!hasConsumer) useConsumer(call, 3)
+      if (!hasConsumer) useConsumer(call, 3, 1)
       hasConsumer = true
       claim(call, options.deliveredAtMs, options.deliveries, options.onlyIds)
       claimed++
@@ -150,6 +150,7 @@ function claim(call: ShardCall, deliveredAtMs: number, deliveries: number, onlyI
 
 function xautoclaim(call: ShardCall): void {
   const { argc, reply } = call
+  const found = call.find(1)
   const idleMsMin = readInteger(call, 4, XAUTOCLAIM_IDLE_MIN)
   if (Number.isNaN(idleMsMin) || !readStart(call, 5, id)) return
   let count = COUNT_DEFAULT
@@ -169,7 +170,7 @@ function xautoclaim(call: ShardCall): void {
       return
     }
   }
-  if (openGroup(call)) claimIdle(call, idleMsMin, count, onlyIds)
+  if (openGroup(call, found)) claimIdle(call, idleMsMin, count, onlyIds)
 }
 
 /** IDs of pending entries that were found deleted, four words each; empty between two commands. */
@@ -198,7 +199,7 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
         continue
       }
       if (!isTooRecent(call, idleMsMin)) {
-        if (!hasConsumer) useConsumer(call, 3)
+        if (!hasConsumer) useConsumer(call, 3, 1)
         hasConsumer = true
         claim(call, nowMs, -1, onlyIds)
         claimed++

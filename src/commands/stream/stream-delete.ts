@@ -7,6 +7,7 @@
  * Redis that the others are compared with, and follow their pages.
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { StreamId } from '../../store/stream/stream-id.js'
 import { References } from '../../store/stream/stream-trim.js'
 import { keyArgument } from '../generic-arguments.js'
@@ -30,6 +31,9 @@ const COUNT_NOT_MATCHING = encodeError('ERR The `numids` parameter must match th
 /** What XDELEX and XACKDEL reply for each ID. */
 const Outcome = { missing: -1, deleted: 1, kept: 2 } as const
 
+/** How many entries the command in hand has deleted. */
+let deletedEntries = 0
+
 const id = new StreamId()
 const firstId = new StreamId()
 
@@ -40,6 +44,7 @@ function xdel(call: ShardCall): void {
   if (!areIds(call, 2, call.argc, id)) return
   const { streams } = call.keyspace
   streams.root.readFirstId(firstId)
+  deletedEntries = 0
   let deleted = 0
   try {
     for (let i = 2; i < call.argc; i++) {
@@ -57,6 +62,7 @@ function deleteEntry(call: ShardCall): boolean {
   const { streams } = call.keyspace
   if (!streams.deleteEntry(id)) return false
   streams.noteDeleted(id)
+  deletedEntries++
   return true
 }
 
@@ -66,6 +72,7 @@ function settle(call: ShardCall, isModified: boolean): void {
   const { streams } = call.keyspace
   if (streams.root.length === 0 || !streams.probe.find(firstId)) streams.updateFirstId()
   call.db.modified()
+  if (deletedEntries > 0) call.notify(keyEvents.xdel, 1)
 }
 
 /** The options of XDELEX and XACKDEL: the IDs that are named, and what becomes of references to them. */
@@ -125,6 +132,7 @@ function applyToIds(call: ShardCall, exists: boolean, act: (call: ShardCall) => 
   const { reply } = call
   reply.array(options.end - options.first)
   isModified = false
+  deletedEntries = 0
   if (exists) call.keyspace.streams.root.readFirstId(firstId)
   try {
     for (let i = options.first; i < options.end; i++) {

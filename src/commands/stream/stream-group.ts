@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/xgroup/; order of checks as in Redis.
  */
 import { encodeError, subcommandSyntax } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { NOT_KNOWN } from '../../store/stream/stream-groups.js'
 import { IdForm, StreamId } from '../../store/stream/stream-id.js'
 import { keyArgument } from '../generic-arguments.js'
@@ -115,6 +116,7 @@ function create(call: ShardCall): void {
     throw error
   }
   if (exists) call.db.modifiedAside()
+  call.notify(keyEvents['xgroup-create'], 2)
   reply.ok()
 }
 
@@ -131,6 +133,7 @@ function setId(call: ShardCall): void {
   groups.setLastId(id)
   groups.entriesRead = entriesRead
   call.db.modifiedAside()
+  call.notify(keyEvents['xgroup-setid'], 2)
   call.reply.ok()
 }
 
@@ -143,6 +146,7 @@ function destroy(call: ShardCall): void {
   const { groups } = call.keyspace.streams
   groups.removeGroup(groups.groups.index)
   call.db.modifiedAside()
+  call.notify(keyEvents['xgroup-destroy'], 2)
   // Who waits for entries of this group shall be told.
   call.signalReady()
   call.reply.integer(1)
@@ -150,7 +154,7 @@ function destroy(call: ShardCall): void {
 
 function createConsumer(call: ShardCall): void {
   if (!openGroup(call)) return
-  const isNew = !findConsumer(call, 4) && useConsumer(call, 4)
+  const isNew = !findConsumer(call, 4) && useConsumer(call, 4, 2)
   if (isNew) call.db.modifiedAside()
   call.reply.integer(isNew ? 1 : 0)
 }
@@ -164,6 +168,7 @@ function deleteConsumer(call: ShardCall): void {
   const { groups } = call.keyspace.streams
   const pending = groups.removeConsumer(groups.consumers.index)
   call.db.modifiedAside()
+  call.notify(keyEvents['xgroup-delconsumer'], 2)
   call.reply.integer(pending)
 }
 

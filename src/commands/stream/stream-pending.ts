@@ -19,6 +19,7 @@ import {
   groupArgument,
   idsArgument,
   KeyState,
+  openStream,
   readEnd,
   readId,
   readInteger,
@@ -52,9 +53,13 @@ function xack(call: ShardCall): void {
   call.reply.integer(acknowledged)
 }
 
-/** Stands on the stream and the group of arguments 1 and 2. @returns false after an error reply */
-export function openGroup(call: ShardCall): boolean {
-  const state = readStream(call)
+/**
+ * Stands on the stream and the group of arguments 1 and 2.
+ * @param found what the lookup of the key has said, for whom it comes earlier
+ * @returns false after an error reply
+ */
+export function openGroup(call: ShardCall, found = call.find(1)): boolean {
+  const state = found ? openStream(call) : KeyState.missing
   if (state === KeyState.wrongType) return false
   if (state === KeyState.stream && findGroup(call, 2)) return true
   const key = shown(call, 1)

@@ -188,7 +188,7 @@ function replyStream(call: ShardCall, i: number, isHistory: boolean, count: numb
     return
   }
   try {
-    useConsumer(call, options.groupAt + 1)
+    useConsumer(call, options.groupAt + 1, i)
     if (isHistory) replyHistory(call, count)
     else deliver(call, count)
   } finally {

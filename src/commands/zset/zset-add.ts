@@ -7,6 +7,7 @@
  */
 import { parseDouble } from '../../base/float.js'
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { AddOption, AddResult, type SortedSet } from '../../store/zset/sorted-set.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
@@ -128,6 +129,7 @@ function addAll(call: ShardCall, set: SortedSet, first: number, options: number,
     // Without memory it ends early, and what was done until then remains, as far as there is anything.
     if (isNew && added === 0) db.remove()
     else if (!isNew && added + updated > 0) db.modified()
+    if (added + updated > 0) call.notify((options & AddOption.increment) === 0 ? keyEvents.zadd : keyEvents.zincr, 1)
   }
   if (result === AddResult.notANumber) reply.error(NOT_A_NUMBER)
   else if ((options & AddOption.increment) === 0)
@@ -148,7 +150,10 @@ function zrem(call: ShardCall): void {
   for (let i = 2; i < call.argc && set.count > 0; i++) {
     if (set.remove(bytes, offsets[i]!, lengths[i]!)) removed++
   }
-  if (removed > 0) endRemoval(call, set)
+  if (removed > 0) {
+    endRemoval(call, set)
+    call.notifyTaken(keyEvents.zrem, 1, set.count === 0)
+  }
   reply.integer(removed)
 }
 

@@ -7,12 +7,19 @@
  * Behaviour: https://redis.io/docs/latest/commands/zunionstore/ and the pages of the others; order of checks, and the
  * order in which scores are added up, as in Redis.
  */
+import { keyEvents } from '../../store/keyspace-events.js'
 import { VISITED } from '../../store/set/open-set.js'
 import { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import { type AlgebraCommand, AlgebraInputs } from './algebra-inputs.js'
 import type { ElementVisit, ScoredSource } from './scored-source.js'
 import { replyMembers, replyMembersAndScores, runResult, runWork, storeResult } from './zset-result.js'
+
+const STORE_EVENTS = {
+  union: keyEvents.zunionstore,
+  intersection: keyEvents.zinterstore,
+  difference: keyEvents.zdiffstore,
+} as const
 
 export function zunion(call: ShardCall): void {
   combine(call, { operation: 'union', result: 'replied' })
@@ -50,7 +57,8 @@ function combine(call: ShardCall, command: AlgebraCommand): void {
   const stores = command.result === 'stored'
   if (!inputs.read(stores ? 2 : 1)) return
   const result = new SortedSetResult(call.keyspace)
-  const use = stores ? storeResult : inputs.withScores ? replyMembersAndScores : replyMembers
+  const replies = inputs.withScores ? replyMembersAndScores : replyMembers
+  const use = stores ? () => storeResult(call, result, 1, STORE_EVENTS[command.operation]) : replies
   runResult(call, result, inputs.size, collect(command, inputs, result), use)
 }
 

@@ -7,6 +7,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/zpopmin/ and the pages of the others; order of checks as in Redis.
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import type { SortedSet } from '../../store/zset/sorted-set.js'
 import { timeoutMsAt } from '../block-timeout.js'
@@ -52,11 +53,11 @@ function popFromKey(call: ShardCall, fromMax: boolean): void {
   const popped = count === ONE ? 1 : Math.min(count, set.count)
   const nested = reply.resp3 && count !== ONE
   reply.array(nested ? popped : popped * 2)
-  pop(call, set, fromMax, popped, nested)
+  pop(call, 1, set, fromMax, popped, nested)
 }
 
 /** Replies with elements, nested in pairs or flat, and removes them. */
-function pop(call: ShardCall, set: SortedSet, fromMax: boolean, count: number, nested: boolean): void {
+function pop(call: ShardCall, key: number, set: SortedSet, fromMax: boolean, count: number, nested: boolean): void {
   const { reply } = call
   set.seek(fromMax ? set.count - 1 : 0)
   for (let left = count; left > 0; left--) {
@@ -67,12 +68,14 @@ function pop(call: ShardCall, set: SortedSet, fromMax: boolean, count: number, n
     if (fromMax) set.previous()
     else set.next()
   }
-  if (count === set.count) {
+  const isWhole = count === set.count
+  if (isWhole) {
     call.db.remove()
-    return
+  } else {
+    set.removeRanks(fromMax ? set.count - count : 0, count)
+    endRemoval(call, set)
   }
-  set.removeRanks(fromMax ? set.count - count : 0, count)
-  endRemoval(call, set)
+  call.notifyTaken(fromMax ? keyEvents.zpopmax : keyEvents.zpopmin, key, isWhole)
 }
 
 /** What ZMPOP and BZMPOP say behind the number of their keys; there is one call at a time. */
@@ -129,14 +132,14 @@ function popFirst(call: ShardCall, firstKey: number, keys: number, fromMax: bool
     if (count === ONE) {
       reply.array(3)
       call.replyArgument(i)
-      pop(call, set, fromMax, 1, false)
+      pop(call, i, set, fromMax, 1, false)
       return true
     }
     const popped = Math.min(count, set.count)
     reply.array(2)
     call.replyArgument(i)
     reply.array(popped)
-    pop(call, set, fromMax, popped, true)
+    pop(call, i, set, fromMax, popped, true)
     return true
   }
   return false

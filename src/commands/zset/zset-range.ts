@@ -6,6 +6,7 @@
  * Behaviour: https://redis.io/docs/latest/commands/zrange/ and the pages of the others; order of checks as in Redis.
  */
 import { encodeError, errors } from '../../resp/errors.js'
+import { keyEvents } from '../../store/keyspace-events.js'
 import type { SortedSet } from '../../store/zset/sorted-set.js'
 import { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
@@ -79,7 +80,8 @@ export function zrangestore(call: ShardCall): void {
     count = range.count
   }
   const result = new SortedSetResult(keyspace)
-  runResult(call, result, count, collect(call, result, first, count), storeResult)
+  const store = () => storeResult(call, result, 1, keyEvents.zrangestore)
+  runResult(call, result, count, collect(call, result, first, count), store)
 }
 
 /** Adds the elements of the second key with these ranks to a result. */

@@ -5,6 +5,7 @@
  *
  * Behaviour: https://redis.io/docs/latest/commands/zremrangebyscore/ and the pages of the others.
  */
+import { type KeyspaceEvent, keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -12,18 +13,18 @@ import { range } from './zset-bounds.js'
 import { endRemoval, isOfOtherType } from './zset-reply.js'
 
 function zremrangebyrank(call: ShardCall): void {
-  if (range.readRanks(call, 2, 3)) removeRange(call)
+  if (range.readRanks(call, 2, 3)) removeRange(call, keyEvents.zremrangebyrank)
 }
 
 function zremrangebyscore(call: ShardCall): void {
-  if (range.readScores(call, 2, 3)) removeRange(call)
+  if (range.readScores(call, 2, 3)) removeRange(call, keyEvents.zremrangebyscore)
 }
 
 function zremrangebylex(call: ShardCall): void {
-  if (range.readMembers(call, 2, 3)) removeRange(call)
+  if (range.readMembers(call, 2, 3)) removeRange(call, keyEvents.zremrangebylex)
 }
 
-function removeRange(call: ShardCall): void {
+function removeRange(call: ShardCall, event: KeyspaceEvent): void {
   if (!call.findForWrite(1)) {
     call.reply.integer(0)
     return
@@ -32,13 +33,15 @@ function removeRange(call: ShardCall): void {
   const set = call.keyspace.sortedSets.open(call.db)
   range.apply(call, set)
   const { first, count } = range
+  const isWhole = count === set.count
   // What goes as a whole need not be taken apart.
-  if (count > 0 && count === set.count) {
+  if (count > 0 && isWhole) {
     call.db.remove()
   } else if (count > 0) {
     set.removeRanks(first, count)
     endRemoval(call, set)
   }
+  if (count > 0) call.notifyTaken(event, 1, isWhole)
   call.reply.integer(count)
 }
 

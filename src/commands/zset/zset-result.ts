@@ -3,6 +3,7 @@
  *
  * Runs in a shard worker. Large results are made in slices, and replied or put in their place in the last one.
  */
+import { type KeyspaceEvent, keyEvents } from '../../store/keyspace-events.js'
 import type { SortedSetResult } from '../../store/zset/sorted-set-result.js'
 import type { ShardCall } from '../shard-call.js'
 import { replyElement, replyElementCount } from './zset-reply.js'
@@ -47,11 +48,17 @@ function* work(
   }
 }
 
-/** Makes the result the value of the first argument's key and replies how many elements it has. */
-export function* storeResult(call: ShardCall, result: SortedSetResult): Generator<undefined> {
+/** Makes the result the value of the key at argument `storeAt` and replies how many elements it has; `event` tells of it. */
+export function* storeResult(
+  call: ShardCall,
+  result: SortedSetResult,
+  storeAt: number,
+  event: KeyspaceEvent,
+): Generator<undefined> {
   yield* result.build()
   const { count } = result
-  result.storeAt(call.db, call.bytes, call.offsets[1]!, call.lengths[1]!)
+  const isChanged = result.storeAt(call.db, call.bytes, call.offsets[storeAt]!, call.lengths[storeAt]!)
+  if (isChanged) call.notify(count > 0 ? event : keyEvents.del, storeAt)
   call.reply.integer(count)
 }
 

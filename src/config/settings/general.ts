@@ -119,10 +119,11 @@ export const generalSettings: SettingArea = {
     setting('latency-tracking-info-percentiles', percentiles, ['50', '99', '99.9'], 'Percentiles that INFO latencystats shows.', { effect: 'active' }),
     setting('busy-reply-threshold', integer(0n, LONG_MAX), 5000n, 'Milliseconds after which a running script lets other clients be answered with BUSY.', {
       aliases: ['lua-time-limit'],
+      effect: 'active',
     }),
     setting('shutdown-timeout', count, 10n, 'Seconds that a shutdown waits for replicas that lag.'),
-    setting('shutdown-on-sigint', shutdownOptions, [], 'How SIGINT ends the server.'),
-    setting('shutdown-on-sigterm', shutdownOptions, [], 'How SIGTERM ends the server.'),
+    setting('shutdown-on-sigint', shutdownOptions, [], 'How SIGINT ends the server.', { effect: 'active' }),
+    setting('shutdown-on-sigterm', shutdownOptions, [], 'How SIGTERM ends the server.', { effect: 'active' }),
     setting('enable-protected-configs', permission, 'no', 'Who may set protected settings with CONFIG SET.', {
       mutable: false,
       effect: 'active',
@@ -142,8 +143,8 @@ export const generalSettings: SettingArea = {
     setting('crash-memcheck-enabled', yesNo, true, 'Test the memory after a crash.', notApplicable),
     setting('use-exit-on-panic', yesNo, false, 'Exit instead of aborting on a broken invariant.', { hidden: true, ...notApplicable }),
     setting('watchdog-period', count, 0n, 'Period of the software watchdog.', { hidden: true, ...notApplicable }),
-    setting('lua-enable-deprecated-api', yesNo, false, 'Give scripts the part of the Lua library that Redis 7 took away.', { ...fixed, hidden: true }),
-    setting('key-load-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while loading, for tests.', { hidden: true }),
+    setting('lua-enable-deprecated-api', yesNo, false, 'Give scripts the part of the Lua library that Redis 7 took away.', { ...fixed, effect: 'active', hidden: true }),
+    setting('key-load-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while loading, for tests.', { effect: 'active', hidden: true }),
     setting('req-res-logfile', optionalPath, '', 'Record of all requests and replies, for tests.', { ...fixed, hidden: true }),
   ],
 }

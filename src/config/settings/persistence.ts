@@ -10,6 +10,7 @@ import { count, INT_MAX, INT_MIN, integer, LONG_MAX, memory, oneOf, string, yesN
 const MIB = 1024n ** 2n
 
 const fixed = { mutable: false } as const
+const active = { effect: 'active' } as const
 
 function isPath(text: string): boolean {
   return text.includes('/') || text.includes('\\')
@@ -33,16 +34,16 @@ export const persistenceSettings: SettingArea = {
   title: 'Snapshots and the append-only file',
   // biome-ignore format: a table is read by its columns, one line an entry
   settings: [
-    setting('save', savePoints, ['3600', '1', '300', '100', '60', '10000'], 'When to write a snapshot: after so many seconds with so many changes.'),
-    setting('dbfilename', string({ check: checkSnapshotName, description: 'file name' }), 'dump.rdb', 'The snapshot, in `dir`.', { guarded: true }),
-    setting('rdbcompression', yesNo, true, 'Compress texts in snapshots.', { effect: 'active' }),
-    setting('rdbchecksum', yesNo, true, 'Write and check the checksum of snapshots.', fixed),
+    setting('save', savePoints, ['3600', '1', '300', '100', '60', '10000'], 'When to write a snapshot: after so many seconds with so many changes.', active),
+    setting('dbfilename', string({ check: checkSnapshotName, description: 'file name' }), 'dump.rdb', 'The snapshot, in `dir`.', { ...active, guarded: true }),
+    setting('rdbcompression', yesNo, true, 'Compress texts in snapshots.', active),
+    setting('rdbchecksum', yesNo, true, 'Write and check the checksum of snapshots.', { ...active, ...fixed }),
     setting('sanitize-dump-payload', oneOf(['no', 'yes', 'clients']), 'no', 'Check the inside of values from snapshots and RESTORE.'),
-    setting('stop-writes-on-bgsave-error', yesNo, true, 'Refuse writes after a snapshot failed.'),
+    setting('stop-writes-on-bgsave-error', yesNo, true, 'Refuse writes after a snapshot failed.', active),
     setting('rdb-del-sync-files', yesNo, false, 'Delete snapshots that only replication needed.'),
-    setting('rdb-save-incremental-fsync', yesNo, true, 'Sync a snapshot piece by piece while it is written.'),
-    setting('rdb-key-save-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while saving, for tests.', { hidden: true }),
-    setting('loading-process-events-interval-bytes', integer(1024n, INT_MAX), 2n * MIB, 'Bytes loaded between two looks at the clients.', { hidden: true }),
+    setting('rdb-save-incremental-fsync', yesNo, true, 'Sync a snapshot piece by piece while it is written.', active),
+    setting('rdb-key-save-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while saving, for tests.', { ...active, hidden: true }),
+    setting('loading-process-events-interval-bytes', integer(1024n, INT_MAX), 2n * MIB, 'Bytes loaded between two looks at the clients.', { effect: 'not-applicable', hidden: true }),
     setting('appendonly', yesNo, false, 'Log every write, so that a crash loses little or nothing.'),
     setting('appendfilename', string({ check: checkAofName, description: 'file name' }), 'appendonly.aof', 'Beginning of the names of the append-only files.', fixed),
     setting('appenddirname', string({ check: checkAofFolder, description: 'folder name' }), 'appendonlydir', 'Folder of the append-only files, in `dir`.', fixed),

@@ -11,6 +11,7 @@
 import type { Database } from '../database.js'
 import { rootWordOf } from '../elements.js'
 import type { Keyspace } from '../keyspace.js'
+import { keyEvents } from '../keyspace-events.js'
 import { LISTPACK_FIRST } from '../listpack.js'
 import { WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY } from '../value-type.js'
@@ -37,6 +38,7 @@ export class HashCursor {
   /** The hash is gone: its last field was past its time. */
   protected isGone = false
   protected isWriting = false
+  private hasToldExpired = false
   /** The position of the field found last, or -1. Only for a listpack. */
   protected at = -1
   private walkAt = LISTPACK_FIRST
@@ -51,6 +53,7 @@ export class HashCursor {
     this.db = db
     this.isGone = false
     this.isWriting = false
+    this.hasToldExpired = false
     this.at = -1
     this.isTable = db.encoding === Encoding.hashtable
     if (this.isTable) this.table.open(db.words, rootWordOf(db.valueOffset))
@@ -196,6 +199,7 @@ export class HashCursor {
     const removed = this.isTable ? table.removeDue(nowMs, fieldsMax) : packed.removeDue(nowMs)
     if (removed > 0) {
       keyspace.stats.expiredFields += removed
+      this.tellExpired()
       if (this.length === 0) this.removeExpired()
       else this.announceExpired()
     }
@@ -218,6 +222,7 @@ export class HashCursor {
   private expireFound(): void {
     this.keyspace.stats.expiredFields++
     this.removeFound()
+    this.tellExpired()
     if (this.length === 0) {
       // Who writes may add fields to what is left, and looks after it in `settle`.
       if (!this.isWriting) this.removeExpired()
@@ -227,10 +232,18 @@ export class HashCursor {
     this.announceExpired()
   }
 
+  /** That fields were over their time is told once in a command. */
+  private tellExpired(): void {
+    if (this.hasToldExpired) return
+    this.hasToldExpired = true
+    this.db.notify(keyEvents.hexpired)
+  }
+
   /** Removes the key, as all of its fields are past their time. */
   protected removeExpired(): void {
     const { stats } = this.keyspace
     const { dirty } = stats
+    this.db.notify(keyEvents.del)
     this.db.remove()
     // Nobody has changed anything: that is not counted, as with keys.
     stats.dirty = dirty

@@ -10,6 +10,7 @@ import type { ByteSink, ByteSource } from '../../base/byte-sink.js'
 import { mixDigest, xorDigest } from '../../base/data-digest.js'
 import type { Database } from '../database.js'
 import { rootWordOf } from '../elements.js'
+import { keyEvents } from '../keyspace-events.js'
 import { asTwoWay } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { type ValueKind, WHOLE } from '../value-kind.js'
@@ -154,6 +155,7 @@ export class Hashes extends HashCursor implements ValueKind {
   settle(isCounted: boolean): void {
     const { db } = this
     if (this.length === 0) {
+      db.notify(keyEvents.del)
       db.remove()
       return
     }

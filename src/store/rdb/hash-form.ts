@@ -4,6 +4,8 @@
  *   hashMetadata      | earliest time in ms, int64 | fields | (time - earliest + 1 or 0 | field | value)... |
  *   hashListpackEx    | earliest time in ms, int64 | listpack of (field, value, time in ms or 0)... |
  *
+ * The release candidates of 7.4 wrote both without the earliest time, and times as they are.
+ *
  * Owned by one shard's thread. A field past its time is written and loaded like any other: it goes when it is met.
  */
 import { copyBytes } from '../../base/bytes.js'
@@ -90,10 +92,21 @@ export function loadHash(reader: RdbReader, rdbType: number, target: LoadTarget)
       addFields(reader, new ZipmapSource(reader.text, reader.textOffset, reader.textLength), target)
       return
     case RdbType.hashListpackEx:
+      // The earliest time is for readers that need not look at the fields.
+      reader.int64()
       loadListpackWithTimes(reader, target)
       return
-    case RdbType.hashMetadata:
-      loadWithTimes(reader, target)
+    case RdbType.hashListpackExPreGa:
+      loadListpackWithTimes(reader, target)
+      return
+    case RdbType.hashMetadata: {
+      const earliestMs = reader.int64()
+      if (earliestMs < 0) reader.fail('a time')
+      loadWithTimes(reader, target, earliestMs - 1)
+      return
+    }
+    case RdbType.hashMetadataPreGa:
+      loadWithTimes(reader, target, 0)
       return
     default:
       addFields(reader, new StringSource(reader, reader.count(FIELD_BYTES_MIN) * PAIR), target)
@@ -138,7 +151,7 @@ class HashBeingLoaded {
   }
 
   end(): void {
-    if (!this.isMade) this.reader.fail('a hash with fields')
+    if (!this.isMade) this.reader.failEmpty('a hash with fields')
     const { db, expireAtMs } = this.target
     this.hashes.settle(true)
     if (expireAtMs !== NO_EXPIRY) db.setExpire(expireAtMs)
@@ -160,8 +173,6 @@ function loadListpack(reader: RdbReader, target: LoadTarget): void {
 }
 
 function loadListpackWithTimes(reader: RdbReader, target: LoadTarget): void {
-  // The earliest time is for readers that need not look at the fields.
-  reader.int64()
   reader.string()
   const source = new ListpackSource(reader.text, reader.textOffset, reader.textLength)
   if (source.count % TRIPLE !== 0) reader.fail('field, value and time in turn')
@@ -178,13 +189,12 @@ function loadListpackWithTimes(reader: RdbReader, target: LoadTarget): void {
   hash.end()
 }
 
-function loadWithTimes(reader: RdbReader, target: LoadTarget): void {
-  const earliestMs = reader.int64()
-  if (earliestMs < 0) reader.fail('a time')
+/** @param baseMs what is added to the times of fields */
+function loadWithTimes(reader: RdbReader, target: LoadTarget, baseMs: number): void {
   const hash = new HashBeingLoaded(reader, target)
   for (let left = reader.count(FIELD_BYTES_MIN + 1); left > 0; left--) {
     const time = reader.length()
-    const timeMs = earliestMs + time - 1
+    const timeMs = baseMs + time
     if (!Number.isSafeInteger(timeMs)) reader.fail('the time of a field')
     const strings = new StringSource(reader, PAIR)
     strings.next()

@@ -8,13 +8,10 @@
 import { assert } from '../../base/assert.js'
 import type { Database } from '../database.js'
 import { NO_EXPIRY } from '../value-type.js'
-import type { RdbReader } from './rdb-reader.js'
+import { RdbOpcode } from './rdb-format.js'
+import { RdbEmptyValueError, type RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
 import { rdbTypeOf, readValue, writeValue } from './value-forms.js'
-
-const OPCODE_IDLE = 0xf8
-const OPCODE_FREQUENCY = 0xf9
-const OPCODE_EXPIRY_MS = 0xfc
 
 /** Which access clock is written along: that of the eviction policy, if it goes by one. */
 export type WrittenClock = 'none' | 'idle' | 'frequency'
@@ -28,14 +25,14 @@ export function writtenClockOf(maxmemoryPolicy: string): WrittenClock {
 export function writeKeyEntry(db: Database, writer: RdbWriter, clock: WrittenClock): void {
   const expireAtMs = db.expireAtMs()
   if (expireAtMs !== NO_EXPIRY) {
-    writer.byte(OPCODE_EXPIRY_MS)
+    writer.byte(RdbOpcode.expiryMs)
     writer.int64(expireAtMs)
   }
   if (clock === 'idle') {
-    writer.byte(OPCODE_IDLE)
+    writer.byte(RdbOpcode.idle)
     writer.length(db.idleSeconds())
   } else if (clock === 'frequency') {
-    writer.byte(OPCODE_FREQUENCY)
+    writer.byte(RdbOpcode.frequency)
     writer.byte(db.accessFrequency())
   }
   writer.byte(rdbTypeOf(db))
@@ -50,6 +47,7 @@ export interface ReadOptions {
 
 /**
  * Makes the key that the reader stands before.
+ * @throws RdbEmptyValueError when its value has no elements; the key is not there then, and the reader behind it
  * @throws RdbFormatError when it is malformed, or is there already and may not be replaced
  * @throws ArenaFullError
  */
@@ -58,10 +56,10 @@ export function readKeyEntry(reader: RdbReader, db: Database, { replaces }: Read
   let idleSeconds = -1
   let frequency = -1
   let opcode = reader.byte()
-  for (; opcode >= OPCODE_IDLE; opcode = reader.byte()) {
-    if (opcode === OPCODE_EXPIRY_MS) expireAtMs = reader.int64()
-    else if (opcode === OPCODE_IDLE) idleSeconds = reader.length()
-    else if (opcode === OPCODE_FREQUENCY) frequency = reader.byte()
+  for (; opcode >= RdbOpcode.idle; opcode = reader.byte()) {
+    if (opcode === RdbOpcode.expiryMs) expireAtMs = reader.int64()
+    else if (opcode === RdbOpcode.idle) idleSeconds = reader.length()
+    else if (opcode === RdbOpcode.frequency) frequency = reader.byte()
     else reader.fail('a key')
   }
   const key = reader.stringCopy()
@@ -69,7 +67,12 @@ export function readKeyEntry(reader: RdbReader, db: Database, { replaces }: Read
     if (!replaces) reader.fail('a key that is not there yet')
     db.remove()
   }
-  readValue(reader, opcode, { db, key, expireAtMs })
+  try {
+    readValue(reader, opcode, { db, key, expireAtMs })
+  } catch (error) {
+    if (error instanceof RdbEmptyValueError && db.peek(key, 0, key.length)) db.remove()
+    throw error
+  }
   if (idleSeconds < 0 && frequency < 0) return
   const isThere = db.has(key, 0, key.length)
   assert(isThere, 'a key that was read must be there')

@@ -43,7 +43,7 @@ export function loadList(reader: RdbReader, rdbType: number, { db, key, expireAt
     default:
       for (let pieces = reader.count(2); pieces > 0; pieces--) appendPiece(reader, lists, db)
   }
-  if (lists.length(db) === 0) reader.fail('a list with elements')
+  if (lists.length(db) === 0) reader.failEmpty('a list with elements')
 }
 
 function append(lists: Lists, db: Database, source: ElementSource): void {

@@ -36,10 +36,33 @@ export const RdbType = {
   streamListpacks2: 19,
   setListpack: 20,
   streamListpacks3: 21,
+  /** As `hashMetadata` and `hashListpackEx`, in the release candidates of Redis 7.4: without the earliest time. */
+  hashMetadataPreGa: 22,
+  hashListpackExPreGa: 23,
   hashMetadata: 24,
   hashListpackEx: 25,
 } as const
 export type RdbType = (typeof RdbType)[keyof typeof RdbType]
+
+/** Bytes that stand in a file where a type could: what follows is about the next key, or about the file. */
+export const RdbOpcode = {
+  /** Redis 7.4 in cluster mode: slot, keys, keys with an expiry. A hint about sizes. */
+  slotInfo: 0xf4,
+  function2: 0xf5,
+  functionPreGa: 0xf6,
+  moduleAux: 0xf7,
+  idle: 0xf8,
+  frequency: 0xf9,
+  aux: 0xfa,
+  resizeDb: 0xfb,
+  expiryMs: 0xfc,
+  expirySeconds: 0xfd,
+  selectDb: 0xfe,
+  end: 0xff,
+} as const
+
+/** The data of modules stands in pieces, each behind a length that says what it is. */
+export const ModulePiece = { end: 0, signed: 1, unsigned: 2, float: 3, double: 4, string: 5 } as const
 
 /** The two top bits of a length's first byte. */
 export const LENGTH_6_BITS = 0

@@ -39,6 +39,21 @@ export class RdbFormatError extends Error {
   }
 }
 
+/** The range ends too soon: with more bytes behind it, it could be read. */
+export class RdbEndError extends RdbFormatError {
+  constructor(
+    expected: string,
+    offset: number,
+    /** How many bytes more there must be at least. */
+    readonly missing: number,
+  ) {
+    super(expected, offset)
+  }
+}
+
+/** A collection without elements, which no server makes; the reader stands behind it. */
+export class RdbEmptyValueError extends RdbFormatError {}
+
 export class RdbReader {
   /** The string read last: a range of the input, or of memory that is used again for the next one. */
   text: Uint8Array = new Uint8Array(0)
@@ -71,8 +86,14 @@ export class RdbReader {
     throw new RdbFormatError(expected, this.position)
   }
 
+  /** The same for a collection that has been read to its end and has no elements. */
+  failEmpty(expected: string): never {
+    throw new RdbEmptyValueError(expected, this.position)
+  }
+
   #need(length: number, what: string): void {
-    if (length > this.end - this.position) this.fail(what)
+    const left = this.end - this.position
+    if (length > left) throw new RdbEndError(what, this.position, length - left)
   }
 
   byte(): number {
@@ -145,6 +166,31 @@ export class RdbReader {
     }
   }
 
+  /** Passes over a string of any form. */
+  skipString(): void {
+    const first = this.byte()
+    switch (first) {
+      case STRING_INT8:
+        this.raw(1)
+        return
+      case STRING_INT16:
+        this.raw(2)
+        return
+      case STRING_INT32:
+        this.raw(4)
+        return
+      case STRING_LZF: {
+        const compressed = this.length()
+        this.length()
+        this.raw(compressed)
+        return
+      }
+      default:
+        this.position--
+        this.raw(this.length())
+    }
+  }
+
   /** A string as a copy of its own. */
   stringCopy(): Uint8Array {
     this.string()
@@ -201,6 +247,11 @@ export class RdbReader {
     const value = this.#view.getInt32(at + 4, true) * 4294967296 + this.#view.getUint32(at, true)
     if (!Number.isSafeInteger(value)) this.fail('a time')
     return value
+  }
+
+  /** A signed number of 32 bits, lowest byte first. */
+  int32(): number {
+    return this.#view.getInt32(this.raw(4), true)
   }
 
   /** A number of 64 bits, highest byte first, into `high` and `low`. */

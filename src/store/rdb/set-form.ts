@@ -50,7 +50,7 @@ export function loadSet(reader: RdbReader, rdbType: number, target: LoadTarget):
 function addMembers(reader: RdbReader, source: ElementSource, expected: number, target: LoadTarget): void {
   const { db, key, expireAtMs } = target
   const { sets } = db.keyspace
-  if (!source.next()) reader.fail('a set with members')
+  if (!source.next()) reader.failEmpty('a set with members')
   const { text, textOffset, textLength } = source
   const set = sets.create(db, key, 0, key.length, expireAtMs, text, textOffset, textLength, expected)
   while (source.next()) {

@@ -43,6 +43,8 @@ const loaders: ReadonlyMap<number, RdbLoader> = new Map<number, RdbLoader>([
   [RdbType.hashZipmap, loadHash],
   [RdbType.hashZiplist, loadHash],
   [RdbType.hashListpack, loadHash],
+  [RdbType.hashListpackExPreGa, loadHash],
+  [RdbType.hashMetadataPreGa, loadHash],
   [RdbType.hashListpackEx, loadHash],
   [RdbType.hashMetadata, loadHash],
   [RdbType.streamListpacks, loadStream],

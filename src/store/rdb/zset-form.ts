@@ -128,7 +128,7 @@ function addElements(reader: RdbReader, source: ScoredSource, { db, key, expireA
     const result = set.add(text, textOffset, textLength, score, 0)
     if (result !== AddResult.added) reader.fail('a sorted set with each member once')
   }
-  if (!isMade) reader.fail('a sorted set with elements')
+  if (!isMade) reader.failEmpty('a sorted set with elements')
   if (expireAtMs !== NO_EXPIRY) db.setExpire(expireAtMs)
 }
 

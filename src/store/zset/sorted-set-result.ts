@@ -106,18 +106,21 @@ export class SortedSetResult {
   /**
    * Makes the result the value of a key, in the place of whatever stands there, and counts as one modification; an empty
    * one removes the key.
+   * @returns whether anything has changed: false for an empty one without a key
    * @throws ArenaFullError with what stood there as it was
    */
-  storeAt(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
+  storeAt(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): boolean {
     if (this.count === 0) {
-      if (db.findForWrite(key, keyOffset, keyLength)) db.remove()
-      return
+      const found = db.findForWrite(key, keyOffset, keyLength)
+      if (found) db.remove()
+      return found
     }
     const isPacked = this.fitsListpack()
     const value = isPacked ? this.packed() : this.rootBytes()
     const encoding = isPacked ? Encoding.listpack : Encoding.skiplist
     db.setCollection(key, keyOffset, keyLength, ValueType.zset, encoding, value, NO_EXPIRY)
     if (!isPacked) this.forgetRoot()
+    return true
   }
 
   /** Gives back what the result holds, and the result itself. Of a large one that may take its time. */

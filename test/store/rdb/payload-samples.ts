@@ -142,6 +142,33 @@ const later: readonly Sample[] = [
       12,
     ),
   },
+  {
+    name: 'hash, listpack with times, of a release candidate',
+    payload: sealed(
+      body(RdbType.hashListpackExPreGa, (_writer, string) => {
+        string(listpackOf('soon', 'v', FIELD_EXPIRY_MS, 'later', 5, FIELD_EXPIRY_MS + 1000, 'never', 'w', 0))
+      }),
+      12,
+    ),
+  },
+  {
+    name: 'hash with times, of a release candidate',
+    payload: sealed(
+      body(RdbType.hashMetadataPreGa, (writer, string) => {
+        writer.length(3)
+        for (const [time, field, value] of [
+          [FIELD_EXPIRY_MS, 'soon', 'v'],
+          [FIELD_EXPIRY_MS + 1000, 'later', 'l'.repeat(100)],
+          [0, 'never', 'w'],
+        ] as const) {
+          writer.length(time)
+          string(field)
+          string(value)
+        }
+      }),
+      12,
+    ),
+  },
   { name: 'stream of version 1', payload: sealed(body(RdbType.streamListpacks, writeStream(1)), 9) },
   { name: 'stream of version 3', payload: sealed(body(RdbType.streamListpacks3, writeStream(3)), 11) },
 ]

@@ -1,0 +1,34 @@
+/**
+ * Publishes keyspace events, which shards tell of in notices, to the channels `__keyspace@<db>__:<key>` and
+ * `__keyevent@<db>__:<event>`.
+ *
+ * Runs on the main thread. Invariant: the events of one key are published in the order in which they happened. Those of keys
+ * of several shards have no order among each other.
+ */
+import { asciiBytes, joinBytes } from '../base/bytes.js'
+import { EVENT_CHANNELS_MASK, EventChannel } from '../store/keyspace-events.js'
+import type { Subscriptions } from './subscriptions.js'
+
+export class KeyspaceChannels {
+  readonly #subscriptions: Subscriptions
+
+  constructor(subscriptions: Subscriptions) {
+    this.#subscriptions = subscriptions
+  }
+
+  /** Publishes an event; the arguments are those of its notice, see `Notice` in frames.ts. */
+  publish(number: number, bytes: Uint8Array, offset: number, length: number): void {
+    const subscriptions = this.#subscriptions
+    if (subscriptions.count('channel') === 0 && subscriptions.count('pattern') === 0) return
+    const database = number & ~EVENT_CHANNELS_MASK
+    const nameEnd = bytes.indexOf(0, offset)
+    const event = bytes.subarray(offset, nameEnd)
+    const key = bytes.subarray(nameEnd + 1, offset + length)
+    if ((number & EventChannel.key) !== 0) {
+      subscriptions.publish(joinBytes([asciiBytes(`__keyspace@${database}__:`), key]), event, false)
+    }
+    if ((number & EventChannel.event) !== 0) {
+      subscriptions.publish(joinBytes([asciiBytes(`__keyevent@${database}__:`), event]), key, false)
+    }
+  }
+}

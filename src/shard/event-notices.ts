@@ -1,0 +1,23 @@
+/**
+ * Keyspace events on their way to the main thread: each becomes a notice, behind the reply of the command that raised it.
+ *
+ * Runs in a shard worker. A notice says which channels were wanted when the event happened: by the time it comes to the
+ * main thread, the setting may be another one. Invariant: notices have the order in which the events were raised.
+ */
+import { Notice } from '../ring/frames.js'
+import type { Keyspace } from '../store/keyspace.js'
+import { EVENT_CHANNELS_MASK } from '../store/keyspace-events.js'
+import type { Notices } from './notices.js'
+
+/** Between the event's name and the key. No name has such a byte. */
+const SEPARATOR = new Uint8Array(1)
+
+/** From now on the events of the keyspace become notices. */
+export function noticeEvents(keyspace: Keyspace, notices: Notices): void {
+  keyspace.onEvent = ({ name }, index, bytes, offset, length) => {
+    notices.append(name, 0, name.length)
+    notices.append(SEPARATOR, 0, SEPARATOR.length)
+    notices.append(bytes, offset, length)
+    notices.add(Notice.event, index | (keyspace.eventClasses & EVENT_CHANNELS_MASK))
+  }
+}
