@@ -10,6 +10,7 @@
  */
 import { castToInt32, checkInt64 } from './libraries/arguments.js'
 import {
+  GLOBALS_INDEX,
   type LuaState,
   MULTIPLE_RESULTS,
   TYPE_FUNCTION,
@@ -23,11 +24,18 @@ import {
 /** The byte that compiled code begins with. */
 export const COMPILED_SIGNATURE = 27
 
+/** Each may run some thousand instructions unseen. */
+const COROUTINES_BETWEEN_QUESTIONS = 32
+
+/** What a piece of a source takes besides its bytes: it is an array of its own. */
+const PIECE_OVERHEAD_BYTES = 128
+
 const DECIMAL = 10
 const UINT64_MAX = 2n ** 64n - 1n
 
 export class BaseFunctions {
   readonly #handler: number
+  #coroutinesUnwatched = 0
 
   /**
    * @param isEnding whether the script in hand must end, so that no error may be caught any more
@@ -47,6 +55,34 @@ export class BaseFunctions {
       load: (L) => this.#load(L),
       tonumber: (L) => this.#toNumber(L),
     })
+    this.#watch('create')
+    this.#watch('wrap')
+  }
+
+  /**
+   * Puts a function of ours before the library's in `coroutine`. Each coroutine counts its instructions from the beginning,
+   * so that one that ends soon never asks whether the script must end: whoever makes many of them has to.
+   */
+  #watch(name: string): void {
+    const { state } = this
+    const { lua, main: L } = state
+    lua.lua_getfield(L, GLOBALS_INDEX, state.name('coroutine'))
+    lua.lua_getfield(L, -1, state.name(name))
+    const make = (from: number): number => {
+      if (++this.#coroutinesUnwatched >= COROUTINES_BETWEEN_QUESTIONS) {
+        this.#coroutinesUnwatched = 0
+        state.checkInterrupt(from)
+      }
+      lua.luaL_checktype(from, 1, TYPE_FUNCTION)
+      lua.lua_settop(from, 1)
+      lua.lua_pushvalue(from, upvalue(1))
+      lua.lua_insert(from, 1)
+      lua.lua_call(from, 1, 1)
+      return 1
+    }
+    lua.lua_pushcclosure(L, state.register(make), 1)
+    lua.lua_setfield(L, -2, state.name(name))
+    lua.lua_settop(L, -2)
   }
 
   #pcall(L: number): number {
@@ -113,8 +149,11 @@ export class BaseFunctions {
       state.checkString(L, 2)
       lua.lua_settop(L, 2)
     }
-    let pieces: Uint8Array = new Uint8Array(0)
+    const pieces: Uint8Array[] = []
+    let length = 0
     for (;;) {
+      // The pieces are kept outside of Lua, where its own limit does not see them, and Lua's hook seldom sees a short reader.
+      state.checkInterrupt(L)
       lua.lua_pushvalue(L, 1)
       if (lua.lua_pcall(L, 0, 1, 0) !== 0) return this.#failed(L)
       const type = lua.lua_type(L, -1)
@@ -124,10 +163,13 @@ export class BaseFunctions {
       }
       const piece = state.copyString(L, -1)
       if (piece.length === 0) break
-      pieces = Buffer.concat([pieces, piece])
+      pieces.push(piece)
+      length += piece.length + PIECE_OVERHEAD_BYTES
       lua.lua_settop(L, -2)
+      if (length > state.memoryBytesMax) state.raise(L, 'not enough memory')
     }
-    state.pushBytes(L, pieces, 0, pieces.length)
+    const source = Buffer.concat(pieces)
+    state.pushBytes(L, source, 0, source.length)
     return this.#compile(L, -1, 2)
   }
 

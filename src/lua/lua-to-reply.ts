@@ -24,6 +24,12 @@ const SET = 3
 /** Lua has so many values on one stack at most. */
 const LEVELS_MAX = 8192
 
+/**
+ * A table that stands in another one many times, which does so in a third, makes a reply that no memory holds (30 levels of
+ * two are 4 GiB). So a reply may be so many times as large as what Lua may hold; without such tables it never is.
+ */
+const REPLY_PER_MEMORY_MAX = 2
+
 /** What a level pushes at most: a map its pairs, a key, a value and the key again. */
 const STACK_PER_LEVEL = 4
 
@@ -67,8 +73,17 @@ export class LuaToReply {
    */
   write(L: number, reply: ReplyWriter, speaksResp3: boolean): void {
     this.#depth = 0
+    const begun = reply.position - reply.start
+    const bytesMax = this.state.memoryBytesMax * REPLY_PER_MEMORY_MAX
     this.#value(L, reply, speaksResp3)
-    while (this.#depth > 0) if (this.#next(L, reply)) this.#value(L, reply, speaksResp3)
+    while (this.#depth > 0) {
+      if (this.#next(L, reply)) this.#value(L, reply, speaksResp3)
+      if (reply.position - reply.start - begun > bytesMax) {
+        reply.rewind(begun)
+        reply.errorText('ERR the reply of the script is too large')
+        return
+      }
+    }
   }
 
   /** Writes the value on top of the stack and pops it; of a table that is an aggregate it only opens a level. */

@@ -61,9 +61,12 @@ export interface ScriptOptions {
   readonly memoryBytesMax: number
   /** Whether `newproxy`, `getfenv` and `setfenv` are there (`lua-enable-deprecated-api`). */
   readonly hasDeprecatedFunctions: boolean
+  /** Which of several engines this is: random numbers of the first are those of a fresh Redis, of others different ones. */
+  readonly number: number
 }
 
 export const DEFAULT_SCRIPT_OPTIONS: ScriptOptions = {
   memoryBytesMax: 256 * 1024 * 1024,
   hasDeprecatedFunctions: false,
+  number: 0,
 }

@@ -21,6 +21,9 @@ const TWO_TO_24 = 2 ** 24
 /** 2^31 - 1: numbers are taken modulo it, so that none becomes 1. */
 const RANDOM_MAX = 0x7fffffff
 
+/** How far apart engines begin: odd, so that no two of them begin at the same place. */
+const ENGINES_APART = 0x9e3779
+
 /** The seed's low 16 bits. */
 const SEED_LOW = 0x330e
 
@@ -32,7 +35,10 @@ export class ScriptRandom {
   constructor(
     private readonly state: LuaState,
     private readonly run: RunState,
-  ) {}
+    engine: number,
+  ) {
+    this.#high = (this.#high + engine * ENGINES_APART) % TWO_TO_24
+  }
 
   register(): void {
     this.state.setFunctions('math', {

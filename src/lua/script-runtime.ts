@@ -72,7 +72,7 @@ export class ScriptRuntime implements RunState {
     openLibraries(state, options.hasDeprecatedFunctions)
     new BaseFunctions(state, () => this.isEnding).register()
     new StringFunctions(state).register()
-    new ScriptRandom(state, this).register()
+    new ScriptRandom(state, this, options.number).register()
     this.api = new RedisApi(state, host, this)
     this.api.register(isEval)
     pushErrorHandler(state)

@@ -148,8 +148,6 @@ export class ClientLimits implements OutputLimits {
 
   /** Cuts a client whose pending output has passed its class's limit. */
   checkOutput(connection: Connection): void {
-    // It may have been cut while its output was collected.
-    if (connection.isClosed) return
     const pending = connection.outputBytes
     const { session } = connection
     if (!session.authenticated && this.#policy.requiresPassword && pending > UNAUTHENTICATED_OUTPUT_BYTES_MAX) {

@@ -6,7 +6,7 @@
  * of several shards have no order among each other.
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
-import { EVENT_CHANNELS_MASK, EventChannel } from '../store/keyspace-events.js'
+import { eventDatabase, eventIsForKeyevent, eventIsForKeyspace } from '../ring/frames.js'
 import type { Subscriptions } from './subscriptions.js'
 
 export class KeyspaceChannels {
@@ -20,14 +20,14 @@ export class KeyspaceChannels {
   publish(number: number, bytes: Uint8Array, offset: number, length: number): void {
     const subscriptions = this.#subscriptions
     if (subscriptions.count('channel') === 0 && subscriptions.count('pattern') === 0) return
-    const database = number & ~EVENT_CHANNELS_MASK
+    const database = eventDatabase(number)
     const nameEnd = bytes.indexOf(0, offset)
     const event = bytes.subarray(offset, nameEnd)
     const key = bytes.subarray(nameEnd + 1, offset + length)
-    if ((number & EventChannel.key) !== 0) {
+    if (eventIsForKeyspace(number)) {
       subscriptions.publish(joinBytes([asciiBytes(`__keyspace@${database}__:`), key]), event, false)
     }
-    if ((number & EventChannel.event) !== 0) {
+    if (eventIsForKeyevent(number)) {
       subscriptions.publish(joinBytes([asciiBytes(`__keyevent@${database}__:`), event]), key, false)
     }
   }

@@ -83,10 +83,7 @@ export const NOTICE_GOES_ON = 0x100
 
 /** What a shard tells the main thread of its own accord. */
 export const Notice = {
-  /**
-   * A keyspace event. The number is the database, with the channels (`EventChannel` in store/keyspace-events.ts) above it;
-   * the payload the event's name, a zero byte and the key.
-   */
+  /** A keyspace event: see `encodeEvent`. The payload is the event's name, a zero byte and the key. */
   event: 1,
   /** A key that clients may have cached has changed: see `encodeChange`. The payload is the clients' ids, then the key. */
   changed: 2,
@@ -95,6 +92,31 @@ export const Notice = {
   /** A script has the main thread run a command. The number is the shard; the payload see shard/main-thread-line.ts. */
   scriptCommand: 4,
 } as const
+
+/** Above the numbers of databases, which have 16 bits in a frame. */
+const EVENT_FOR_KEYSPACE = 1 << 16
+const EVENT_FOR_KEYEVENT = 1 << 17
+
+/**
+ * The number of a notice of a keyspace event.
+ * @param forKeyspace whether it is for the channel of its key, `__keyspace@<db>__:<key>`
+ * @param forKeyevent whether it is for the channel of its name, `__keyevent@<db>__:<event>`
+ */
+export function encodeEvent(database: number, forKeyspace: boolean, forKeyevent: boolean): number {
+  return database | (forKeyspace ? EVENT_FOR_KEYSPACE : 0) | (forKeyevent ? EVENT_FOR_KEYEVENT : 0)
+}
+
+export function eventDatabase(number: number): number {
+  return number & ~(EVENT_FOR_KEYSPACE | EVENT_FOR_KEYEVENT)
+}
+
+export function eventIsForKeyspace(number: number): boolean {
+  return (number & EVENT_FOR_KEYSPACE) !== 0
+}
+
+export function eventIsForKeyevent(number: number): boolean {
+  return (number & EVENT_FOR_KEYEVENT) !== 0
+}
 
 /** Bytes of a client's id in a notice of a change: a double, low byte first. */
 export const CHANGE_ID_BYTES = 8

@@ -4,9 +4,9 @@
  * Runs in a shard worker. A notice says which channels were wanted when the event happened: by the time it comes to the
  * main thread, the setting may be another one. Invariant: notices have the order in which the events were raised.
  */
-import { Notice } from '../ring/frames.js'
+import { encodeEvent, Notice } from '../ring/frames.js'
 import type { Keyspace } from '../store/keyspace.js'
-import { EVENT_CHANNELS_MASK } from '../store/keyspace-events.js'
+import { EventChannel } from '../store/keyspace-events.js'
 import type { Notices } from './notices.js'
 
 /** Between the event's name and the key. No name has such a byte. */
@@ -18,6 +18,8 @@ export function noticeEvents(keyspace: Keyspace, notices: Notices): void {
     notices.append(name, 0, name.length)
     notices.append(SEPARATOR, 0, SEPARATOR.length)
     notices.append(bytes, offset, length)
-    notices.add(Notice.event, index | (keyspace.eventClasses & EVENT_CHANNELS_MASK))
+    const { eventClasses } = keyspace
+    const forKeyspace = (eventClasses & EventChannel.keyspace) !== 0
+    notices.add(Notice.event, encodeEvent(index, forKeyspace, (eventClasses & EventChannel.keyevent) !== 0))
   }
 }

@@ -107,7 +107,11 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   constructor(surroundings: ScriptSurroundings) {
     const { call, sender, timing, clock, memory, bells, locks, randomSeed } = surroundings
     const { shard, shardCount, keyspace } = call
-    const options = { ...DEFAULT_SCRIPT_OPTIONS, hasDeprecatedFunctions: memory.hasDeprecatedFunctions }
+    const options = {
+      ...DEFAULT_SCRIPT_OPTIONS,
+      hasDeprecatedFunctions: memory.hasDeprecatedFunctions,
+      number: shard,
+    }
     this.table = new ScriptTable(this, options)
     this.functions = new FunctionTable(this, options)
     this.#surroundings = surroundings

@@ -1,8 +1,8 @@
 /**
  * Keyspace events: what a client may be told when something happens to a key (`notify-keyspace-events`).
  *
- * Imported by both threads: shards raise events, the main thread reads which classes are wanted from the setting. Names and
- * classes are those of Redis (https://redis.io/docs/latest/develop/use/keyspace-notifications/), those of field expiry as
+ * Runs in a shard worker, which raises the events and reads from the setting which are wanted. Names and classes are those
+ * of Redis (https://redis.io/docs/latest/develop/use/keyspace-notifications/), those of field expiry as
  * Redis 7.4 has them. Invariant: every event has one class, and its name is made once.
  */
 import { asciiBytes } from '../base/bytes.js'
@@ -33,15 +33,13 @@ export const EventClass = {
   missed: 1024,
 } as const
 
-/** The channels that are wanted, beside the classes: bits above those, and above the numbers of databases. */
+/** The channels that are wanted, as further bits beside the classes. */
 export const EventChannel = {
-  /** K: one for each key, `__keyspace@<db>__:<key>`. */
-  key: 1 << 16,
-  /** E: one for each event, `__keyevent@<db>__:<event>`. */
-  event: 1 << 17,
+  /** K: one for each key. */
+  keyspace: 2048,
+  /** E: one for each event. */
+  keyevent: 4096,
 } as const
-
-export const EVENT_CHANNELS_MASK = EventChannel.key | EventChannel.event
 
 export class KeyspaceEvent {
   readonly name: Uint8Array
@@ -110,8 +108,8 @@ const CLASS_BY_LETTER: Readonly<Record<string, number>> = {
  */
 export function eventClassesOf(setting: string): number {
   let channels = 0
-  if (setting.includes('K')) channels |= EventChannel.key
-  if (setting.includes('E')) channels |= EventChannel.event
+  if (setting.includes('K')) channels |= EventChannel.keyspace
+  if (setting.includes('E')) channels |= EventChannel.keyevent
   let classes = 0
   for (const letter of setting) classes |= CLASS_BY_LETTER[letter] ?? 0
   return channels === 0 || classes === 0 ? 0 : classes | channels

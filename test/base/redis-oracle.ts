@@ -37,6 +37,8 @@ export async function startRedisOracle(...settings: string[]): Promise<RedisOrac
     await delay(10)
   }
   const client = new Redis(socketPath)
+  // The socket's file is there before the server listens on it.
+  await client.ping()
   return {
     client,
     async replies(commands) {

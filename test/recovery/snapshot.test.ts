@@ -103,7 +103,7 @@ const withSettings: readonly (readonly string[])[] = [
 const settingsAt = (shards: number) => withSettings.slice(0, shards)
 
 describe.runIf(hasRedis7).each(SHARD_COUNTS)('beside Redis, on %i shard(s)', (shards) => {
-  it.each(settingsAt(shards))('it saves what Redis loads %s %s %s %s', async (...settings) => {
+  it.each(settingsAt(shards))('it saves what Redis loads, settings %#', async (...settings) => {
     const client = await open(shards, ...settings)
     await fillEveryType(client)
     const before = await contents(client)
@@ -129,7 +129,7 @@ describe.runIf(hasRedis7).each(SHARD_COUNTS)('beside Redis, on %i shard(s)', (sh
     }
   })
 
-  it.each(settingsAt(shards))('it loads what Redis saves %s %s %s %s', async (...settings) => {
+  it.each(settingsAt(shards))('it loads what Redis saves, settings %#', async (...settings) => {
     const oracle = await startRedisOracle('--dir', folder, '--enable-debug-command', 'yes', ...settings)
     let before: RespValue[]
     try {
