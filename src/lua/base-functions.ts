@@ -6,6 +6,7 @@
  * - `pcall` gives the text of an error that is a table with `err`, as before Redis 7. A script that is being ended is not
  *   saved by it, nor by `xpcall`.
  * - `loadstring` and `load` read source only. Lua 5.1 believes compiled code, and compiled code can say anything.
+ * - `unpack` refuses ranges of which C's, compiled for 32 bits, does not see that they are too long.
  * - `tonumber` has the 64-bit integers of Redis's machine for bases other than 10, and not the 32 of WebAssembly's.
  */
 import { castToInt32, checkInt64 } from './libraries/arguments.js'
@@ -31,6 +32,7 @@ const COROUTINES_BETWEEN_QUESTIONS = 32
 const PIECE_OVERHEAD_BYTES = 128
 
 const DECIMAL = 10
+const INT32_MAX = 2 ** 31 - 1
 const UINT64_MAX = 2n ** 64n - 1n
 
 export class BaseFunctions {
@@ -54,6 +56,7 @@ export class BaseFunctions {
       loadstring: (L) => this.#loadString(L),
       load: (L) => this.#load(L),
       tonumber: (L) => this.#toNumber(L),
+      unpack: (L) => this.#unpack(L),
     })
     this.#watch('create')
     this.#watch('wrap')
@@ -127,6 +130,19 @@ export class BaseFunctions {
     lua.lua_insert(L, 1)
     lua.lua_call(L, 1, 1)
     return 1
+  }
+
+  #unpack(L: number): number {
+    const { state } = this
+    const { lua } = state
+    lua.luaL_checktype(L, 1, TYPE_TABLE)
+    const first = lua.lua_type(L, 2) <= TYPE_NIL ? 1 : castToInt32(checkInt64(state, L, 2))
+    const last = lua.lua_type(L, 3) <= TYPE_NIL ? lua.lua_objlen(L, 1) : castToInt32(checkInt64(state, L, 3))
+    if (first > last) return 0
+    const count = last - first + 1
+    if (count >= INT32_MAX || lua.lua_checkstack(L, count) === 0) state.raise(L, 'too many results to unpack')
+    for (let i = first; i <= last; i++) lua.lua_rawgeti(L, 1, i)
+    return count
   }
 
   #loadString(L: number): number {

@@ -102,8 +102,22 @@ export class ReplyToLua {
       case 61: // =
         this.#verbatim(L)
         break
+      case 124: // |
+        this.#passOverAttributes(L)
+        this.#value(L)
+        break
       default:
         assert(false, 'a command has answered something that is no reply')
+    }
+  }
+
+  /** Attributes stand in front of a reply; scripts do not see them. */
+  #passOverAttributes(L: number): void {
+    const { lua } = this.state
+    this.state.checkStack(L, STACK_PER_LEVEL, 'a nested reply')
+    for (let i = this.#integer() * 2; i > 0; i--) {
+      this.#value(L)
+      lua.lua_settop(L, -2)
     }
   }
 

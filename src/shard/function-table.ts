@@ -58,10 +58,11 @@ export class FunctionTable {
     return undefined
   }
 
+  /** Loads a library, in the place of one of the same name. The interpreter stays, as making one costs more than all else. */
   load(name: Uint8Array, code: Uint8Array): void {
-    this.delete(name)
     const library = this.engine.load(code, () => false)
     assert(!(library instanceof Uint8Array), 'a shard cannot load a library that the main thread could load')
+    this.#remove(name)
     this.#libraries.set(latin1Of(name, 0, name.length), library)
     for (const { name: functionName, number, flags } of library.functions) {
       const lower = Buffer.from(functionName.toLowerCase(), 'latin1')
@@ -73,16 +74,16 @@ export class FunctionTable {
   }
 
   delete(name: Uint8Array): void {
+    this.#remove(name)
+    // The interpreter goes with its last library, whatever they have left in it.
+    if (this.#libraries.size === 0) this.#engine = null
+  }
+
+  #remove(name: Uint8Array): void {
     const key = latin1Of(name, 0, name.length)
     const library = this.#libraries.get(key)
     if (library === undefined) return
     this.#libraries.delete(key)
-    // The interpreter goes with its last library, whatever they have left in it.
-    if (this.#libraries.size === 0) {
-      this.#engine = null
-      this.#functions.clear()
-      return
-    }
     this.engine.forget(library.number)
     const numbers = new Set(library.functions.map(({ number }) => number))
     for (const [hash, sameHash] of this.#functions) {
