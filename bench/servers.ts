@@ -134,7 +134,8 @@ async function answers(server: RunningServer): Promise<boolean> {
       client.close()
       // Somebody else's server may listen on this port; then ours has ended or is about to.
       await delay(50)
-      return reply === 'PONG' && server.alive
+      // It may still be loading.
+      if (reply === 'PONG') return server.alive
     } catch {
       // Not listening yet: the deadline and the end of the process limit the wait.
       await delay(50)
