@@ -16,6 +16,12 @@ import { loadWithinDescriptorLimit } from './load-modules.js'
 import { createLogger, type Logger, logStart } from './log.js'
 import type { RunningServer } from './main.js'
 import { shutdownOptionsIn } from './shutdown-options.js'
+import { addBackupCommand } from './tools/backup-tool.js'
+import { addExportCommand } from './tools/export-tool.js'
+import { addImportCommand } from './tools/import-tool.js'
+import { addCheckCommand } from './tools/check-tool.js'
+import { addExportAofCommand, addLogCommand } from './tools/log-tool.js'
+import { addRestoreCommand } from './tools/restore-tool.js'
 
 const STANDARD_INPUT = 0
 
@@ -51,13 +57,21 @@ Examples:
  * reader of configurations understands.
  */
 function createProgram(): Command {
-  return new Command('shardkeep')
+  const program = new Command('shardkeep')
     .description('A Redis-compatible, multi-core, in-memory data server')
     .usage('[/path/to/redis.conf] [--name value ...] [-]')
     .version(versionText(), '-v, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .addHelpText('after', HELP_DETAILS)
+  addBackupCommand(program)
+  addRestoreCommand(program)
+  addExportCommand(program)
+  addImportCommand(program)
+  addCheckCommand(program)
+  addLogCommand(program)
+  addExportAofCommand(program)
+  return program
 }
 
 /** The first line has the form of `redis-server --version`, because scripts read the version from it. */

@@ -20,6 +20,6 @@ export async function startServer(config: Configuration, log: Logger): Promise<R
   logBanner(log, config)
   log.notice('Server initialized')
   void server.ended.then(() => process.exit(0))
-  const ready = server.persistence.load().then(() => log.notice('Ready to accept connections'))
+  const ready = server.durability.load().then(() => log.notice('Ready to accept connections'))
   return { ready, shutdown: (options) => server.end(options) }
 }

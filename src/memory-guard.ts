@@ -80,7 +80,7 @@ export class MemoryGuard {
     this.refusesWrites()
   }
 
-  /** A client that held so much has gone: it counts no longer, although all clients are counted only now and then. */
+  /** A client has gone for which so much was counted: it counts no longer, although all are counted only now and then. */
   clientGone(bytes: number): void {
     this.#clientBytes = Math.max(0, this.#clientBytes - bytes)
   }

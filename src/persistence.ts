@@ -4,7 +4,9 @@
  * Main thread. Invariant: one save goes on at a time, and none while the data set is being loaded, which it is from the beginning.
  */
 import path from 'node:path'
+import { AppendLogLoadError } from './append-log-load.js'
 import { assert } from './base/assert.js'
+import type { SnapshotFacts } from './backup/manifest.js'
 import type { Clock } from './base/clock.js'
 import type { LogLines } from './base/log-lines.js'
 import type {
@@ -18,12 +20,20 @@ import { lookup } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
 import { systemErrorText } from './config/system-error.js'
 import { REDIS_VERSION } from './config/version.js'
-import type { DispatchPolicy } from './net/dispatcher.js'
+import type { DispatchPolicy } from './net/dispatch-policy.js'
 import { RdbFileError, RdbWriteError } from './rdb/file-error.js'
+import { errors } from './resp/errors.js'
 import type { ShardRequests } from './shard-requests.js'
 import type { ShardReport } from './shard-threads.js'
 import { LoadProgress, loadSnapshot } from './snapshot-load.js'
-import { SaveAbortedError, SaveProgress, saveSnapshot } from './snapshot-save.js'
+import {
+  SaveAbortedError,
+  type SavedSnapshot,
+  SaveProgress,
+  type SaveRequest,
+  type SnapshotWays,
+  saveSnapshot,
+} from './snapshot-save.js'
 
 /** After a save in the background that failed, the next is not tried before. */
 const RETRY_SECONDS = 5
@@ -49,6 +59,15 @@ export interface PersistenceSurroundings {
   readonly reports: readonly ShardReport[]
   readonly usedBytes: () => number
   readonly functions: FunctionServices
+  readonly snapshotWays: SnapshotWays
+}
+
+interface FileOptions {
+  readonly isAofBase?: boolean
+  readonly locksUntil?: SaveRequest['locksUntil']
+  readonly wantsDigest?: boolean
+  readonly isUnwanted?: () => boolean
+  readonly atCut: (gsn: number) => void
 }
 
 export class Persistence implements PersistenceServices, PersistenceState {
@@ -57,6 +76,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
   isLastBackgroundSaveOk = true
   lastBackgroundSeconds = -1
   saves = 0
+  lastSaveWaitingBytes = 0
   lastLoadKeysExpired = 0
   lastLoadKeysLoaded = 0
   #loading: LoadProgress | null
@@ -120,18 +140,44 @@ export class Persistence implements PersistenceServices, PersistenceState {
   /** Writes are refused while the data set cannot be saved, if it is to be saved. */
   #updatePolicy(): void {
     const { config, policy } = this.surroundings
-    policy.refusesWrites =
+    const refuses =
       !this.isLastBackgroundSaveOk && config.flag('stop-writes-on-bgsave-error') && config.savePoints().length > 0
+    policy.saveRefusal = refuses ? errors.cannotSave : null
   }
 
   save(done: (isSaved: boolean) => void): void {
     this.saves++
-    void this.#inTurn(() => this.#write(false)).then(done)
+    void this.#inTurn(() => this.#write('end')).then(done)
+  }
+
+  /**
+   * Saves to another file, when nothing else is being saved; `atCut` is called when the moment that the file will show has come,
+   * and nothing else happens.
+   * @throws RdbWriteError, SaveAbortedError
+   */
+  saveBase(finalPath: string, atCut: (gsn: number) => void): Promise<SavedSnapshot> {
+    return this.#inTurn(() => this.#writeFile(finalPath, { isAofBase: true, atCut }))
+  }
+
+  /**
+   * Saves to another file for a backup, when nothing else is being saved.
+   * @throws RdbWriteError, SaveAbortedError
+   */
+  saveCopy(finalPath: string): Promise<SnapshotFacts> {
+    return this.#inTurn(async () => {
+      let cutAtMs = 0
+      const atCut = (): void => {
+        cutAtMs = this.surroundings.clock.nowMs()
+      }
+      const { gsn, keys, digest } = await this.#writeFile(finalPath, { wantsDigest: true, atCut })
+      assert(digest !== undefined, 'a snapshot has no digest')
+      return { gsn, cutAtMs, keys, digest }
+    })
   }
 
   /** Saves as the last thing that the server does: if that goes well, no key is reached any more. */
   saveFinally(): Promise<boolean> {
-    return this.#inTurn(() => this.#write(true))
+    return this.#inTurn(() => this.#write('exit'))
   }
 
   /** Ends a save that goes on; nothing is left of its file. */
@@ -151,7 +197,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
     this.#triedAtMs = this.#backgroundStartedAtMs
     log.notice('Background saving started')
     void this.#inTurn(async () => {
-      const isSaved = await this.#write(false, true)
+      const isSaved = await this.#write('cut')
       this.lastBackgroundSeconds = this.#secondsSince(this.#backgroundStartedAtMs)
       this.#backgroundStartedAtMs = 0
       if (isSaved) log.notice('Background saving terminated with success')
@@ -198,36 +244,23 @@ export class Persistence implements PersistenceServices, PersistenceState {
   }
 
   /** @returns whether the file is written */
-  async #write(keepsLocks: boolean, isInBackground = false): Promise<boolean> {
-    const { config, clock, log, shards, usedBytes, functions } = this.surroundings
-    const progress = new SaveProgress()
-    this.#progress = progress
-    const flushes = this.#flushes
-    const finalPath = config.path('dbfilename')
+  async #write(locksUntil: SaveRequest['locksUntil']): Promise<boolean> {
+    const { config, clock, log } = this.surroundings
+    const isInBackground = locksUntil === 'cut'
+    let flushes = this.#flushes
     try {
-      this.savedChanges = await saveSnapshot(
-        shards,
-        {
-          temporaryPath: path.join(path.dirname(finalPath), `temp-${process.pid}.rdb`),
-          finalPath,
-          hasChecksum: config.flag('rdbchecksum'),
-          syncsAsItGoes: config.flag('rdb-save-incremental-fsync'),
-          reasonOf: systemErrorText,
-          aux: [
-            ['redis-ver', REDIS_VERSION],
-            ['redis-bits', '64'],
-            ['ctime', String(Math.floor(clock.nowMs() / MS_PER_SECOND))],
-            ['used-mem', String(usedBytes())],
-            ['aof-base', '0'],
-          ],
-          libraries: functions.libraries.map(({ code }) => code),
-          keyDelayUs: () => config.number('rdb-key-save-delay'),
-          keepsLocks,
+      const saved = await this.#writeFile(config.path('dbfilename'), {
+        locksUntil,
+        // As in Redis: nobody wants what has been emptied.
+        isUnwanted: () => isInBackground && this.#flushes !== flushes,
+        atCut: () => {
+          flushes = this.#flushes
         },
-        progress,
-      )
+      })
       log.notice('DB saved on disk')
+      this.savedChanges = saved.changes
       this.#savedFlushes = flushes
+      this.lastSaveWaitingBytes = saved.waitingBytesMax
       this.lastSaveAtMs = clock.nowMs()
       this.#setStatus(true)
       return true
@@ -237,6 +270,34 @@ export class Persistence implements PersistenceServices, PersistenceState {
       log.warning(error.message)
       if (isInBackground) this.#setStatus(false)
       return false
+    }
+  }
+
+  async #writeFile(finalPath: string, options: FileOptions): Promise<SavedSnapshot> {
+    const { config, clock, shards, snapshotWays, usedBytes, functions } = this.surroundings
+    const { isAofBase = false, locksUntil = 'cut', wantsDigest = false, isUnwanted = () => false, atCut } = options
+    const progress = new SaveProgress()
+    this.#progress = progress
+    const request: SaveRequest = {
+      temporaryPath: path.join(path.dirname(finalPath), `temp-${process.pid}.rdb`),
+      finalPath,
+      hasChecksum: config.flag('rdbchecksum'),
+      syncsAsItGoes: config.flag('rdb-save-incremental-fsync'),
+      aux: [
+        ['redis-ver', REDIS_VERSION],
+        ['redis-bits', '64'],
+        ['ctime', String(Math.floor(clock.nowMs() / MS_PER_SECOND))],
+        ['used-mem', String(usedBytes())],
+        ['aof-base', isAofBase ? '1' : '0'],
+      ],
+      libraries: functions.libraries.map(({ code }) => code),
+      keyDelayUs: () => config.number('rdb-key-save-delay'),
+      isUnwanted,
+      wantsDigest,
+      locksUntil,
+    }
+    try {
+      return await saveSnapshot(shards, snapshotWays, request, progress, { atCut })
     } finally {
       this.#progress = null
     }
@@ -280,41 +341,56 @@ export class Persistence implements PersistenceServices, PersistenceState {
 
   /** @returns false when there is no file */
   async #load({ flushes, replaces }: ReloadOptions): Promise<boolean> {
-    const { config, clock, log, policy, shards, functions } = this.surroundings
-    const nowMs = clock.nowMs()
-    const progress = new LoadProgress(nowMs)
-    this.#loading = progress
-    policy.isLoading = true
-    try {
-      await loadSnapshot(
-        shards,
-        {
-          path: config.path('dbfilename'),
-          checksChecksum: config.flag('rdbchecksum'),
-          databases: config.number('databases'),
-          nowMs,
-          replaces,
-          keyDelayUs: () => config.number('key-load-delay'),
-        },
-        progress,
-        log,
-      )
+    const { config, clock, log, shards, functions } = this.surroundings
+    return this.whileLoading(async (progress) => {
+      try {
+        await loadSnapshot(
+          shards,
+          {
+            path: config.path('dbfilename'),
+            checksChecksum: config.flag('rdbchecksum'),
+            databases: config.number('databases'),
+            nowMs: clock.nowMs(),
+            replaces,
+            keyDelayUs: () => config.number('key-load-delay'),
+          },
+          progress,
+          log,
+        )
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+        throw error
+      }
       const policyOfLibraries = flushes ? 'flush' : replaces ? 'replace' : 'append'
       const fault = functions.restore(progress.libraries, policyOfLibraries)
       if (fault !== undefined) throw new RdbFileError(`Failed loading library, ${textOf(fault)}`)
+      const empty = progress.keysEmpty === 0 ? '' : `, empty keys skipped: ${progress.keysEmpty}`
+      const counts = `keys loaded: ${progress.keysLoaded}, keys expired: ${progress.keysExpired}`
+      log.notice(`Done loading RDB, ${counts}${empty}.`)
+      return true
+    })
+  }
+
+  /**
+   * Tells clients that the data set is being loaded for as long as `load` goes on.
+   * @throws LoadError whatever it throws, or AppendLogLoadError
+   */
+  async whileLoading<T>(load: (progress: LoadProgress) => Promise<T>): Promise<T> {
+    const { clock, policy } = this.surroundings
+    const progress = new LoadProgress(clock.nowMs())
+    this.#loading = progress
+    policy.isLoading = true
+    try {
+      return await load(progress)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-      const reason = error instanceof RdbFileError ? error.message : systemErrorText(error)
-      throw new LoadError(reason)
+      if (error instanceof AppendLogLoadError) throw error
+      throw new LoadError(error instanceof RdbFileError ? error.message : systemErrorText(error))
     } finally {
       this.#loading = null
       policy.isLoading = false
       this.lastLoadKeysExpired = progress.keysExpired
       this.lastLoadKeysLoaded = progress.keysLoaded
     }
-    const empty = progress.keysEmpty === 0 ? '' : `, empty keys skipped: ${progress.keysEmpty}`
-    log.notice(`Done loading RDB, keys loaded: ${progress.keysLoaded}, keys expired: ${progress.keysExpired}${empty}.`)
-    return true
   }
 }
 

@@ -5,11 +5,19 @@
  * Runs on the main thread.
  */
 import { randomBytes } from 'node:crypto'
+import type { AppendLog } from './append-log.js'
 import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
-import { shardEvict, shardResetStatistics, shardSetting, shardStatistics, shardTracking } from './commands/internal.js'
+import {
+  shardEvict,
+  shardPauseExpiry,
+  shardResetStatistics,
+  shardSetting,
+  shardStatistics,
+  shardTracking,
+} from './commands/internal.js'
 import { usedMemoryBytes } from './commands/memory-overhead.js'
 import type {
   NetworkStatistics,
@@ -19,14 +27,17 @@ import type {
   ShardStatistics,
 } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
-import { categoriesOf, commands, fullNameOf, keyPositions, lookup, specs } from './commands/table.js'
+import { categoriesOf, commands, fullNameOf, keyPositions, lookup } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
+import { Cron } from './cron.js'
+import { Durability } from './durability.js'
 import type { Logger } from './log.js'
 import { MemoryGuard } from './memory-guard.js'
 import { ClientLimits } from './net/client-limits.js'
 import { ClientTable } from './net/client-table.js'
-import { Dispatcher, type DispatchPolicy } from './net/dispatcher.js'
+import { type DispatchPolicy, openPolicy } from './net/dispatch-policy.js'
+import { Dispatcher } from './net/dispatcher.js'
 import type { FunctionLibraries } from './net/function-libraries.js'
 import { KeyspaceChannels } from './net/keyspace-channels.js'
 import { MigrationLinks } from './net/migration-links.js'
@@ -38,19 +49,21 @@ import { Session, type SessionHost } from './net/session.js'
 import { Subscriptions } from './net/subscriptions.js'
 import { Tracking, trackingArguments } from './net/tracking.js'
 import { unwatchOnShards } from './net/transaction-commands.js'
-import { Persistence } from './persistence.js'
+import type { Persistence } from './persistence.js'
 import { bulkBody } from './resp/reply-reader.js'
 import { Notice } from './ring/frames.js'
+import { ReplyGate } from './router/reply-gate.js'
 import { Router } from './router/router.js'
-import type { SlowCommand } from './shard/shard-options.js'
-import { SHARD_SETTING_NAMES } from './shard/shard-settings.js'
 import { ShardRequests } from './shard-requests.js'
+import { ShardSettingsLink } from './shard-settings-link.js'
 import { type ShardThreads, startShardThreads } from './shard-threads.js'
 import { Shutdown } from './shutdown.js'
 import type { ShutdownOptions } from './shutdown-options.js'
 import { SlowCommands } from './slow-commands.js'
 
 const NO_BYTES = new Uint8Array(0)
+const PAUSED = [NO_BYTES, asciiBytes('1')]
+const NOT_PAUSED = [NO_BYTES, asciiBytes('0')]
 /** Of scripts, see lua/script-host.ts. */
 const LOG_LEVELS = ['debug', 'verbose', 'notice', 'warning'] as const
 
@@ -73,7 +86,11 @@ export class Server implements ServerServices {
   readonly channels = new Subscriptions()
   readonly scripts: ScriptServices
   readonly functions: FunctionLibraries
+  readonly shardSettings: ShardSettingsLink
+  readonly durability: Durability
   readonly persistence: Persistence
+  readonly appendLog: AppendLog
+  readonly backups: Durability['backups']
   startupMemoryBytes = 0
   peakMemoryBytes = 0
 
@@ -109,8 +126,12 @@ export class Server implements ServerServices {
       this.#clients.touch()
     },
   }
-  #cron: NodeJS.Timeout | null = null
-  #cronPaused = false
+  readonly #cron = new Cron(
+    () => this.config.number('hz'),
+    // The time goes to the shards even when no client does anything: their own periodic work goes by it.
+    () => this.#clients.touch(),
+    () => this.#periodic(),
+  )
   #ended: () => void = () => {}
   /** Ends when the server has shut down. */
   readonly ended = new Promise<void>((resolve) => {
@@ -128,14 +149,12 @@ export class Server implements ServerServices {
     this.configFile = config.configFile
     this.slowlog = new Slowlog(config.number('slowlog-log-slower-than'), config.number('slowlog-max-len'))
     this.latency = new LatencyMonitor(systemClock, config.number('latency-monitor-threshold'))
-    this.#slowCommands = new SlowCommands(this.slowlog, this.latency, systemClock)
     const databases = config.number('databases')
     this.#threads = startShardThreads({
       shardCount: this.shardCount,
       ringBytes: config.number('ring-size'),
       databases,
       hasDeprecatedFunctions: config.flag('lua-enable-deprecated-api'),
-      onSlow: (event) => this.#slowOnShard(event),
       onLog: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
       onRunning: (shard, command) => this.functions.noteRunning(shard, command),
       onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
@@ -147,23 +166,16 @@ export class Server implements ServerServices {
       () => systemClock.nowMs(),
     )
     this.#clients = new ClientTable(systemClock, this.#threads.bell)
+    const gate = this.shardCount === 1 ? null : new ReplyGate(this.#clients, this.#threads.memory)
     this.#router = new Router(
       this.#threads.links,
-      this.#clients,
+      gate ?? this.#clients,
       databases,
       randomBytes(4).readUInt32LE(0),
       this.#threads.claims,
     )
-    this.#policy = {
-      requiresPassword: false,
-      protoMaxBulkLen: 0,
-      isOutOfMemory: () => this.#memory.refusesWrites(),
-      pausedUntilMs: 0,
-      pauseMode: 'all',
-      isShuttingDown: false,
-      isLoading: false,
-      refusesWrites: false,
-    }
+    this.#router.gate = gate
+    this.#policy = openPolicy(() => this.#memory.refusesWrites())
     this.#dispatcher = new Dispatcher(
       this.#router,
       this,
@@ -192,16 +204,19 @@ export class Server implements ServerServices {
       memory: this.#threads.scriptMemory,
       commands: this.#dispatcher.main,
       config,
-      isOutOfMemory: () => this.#memory.refusesWrites(),
+      state: this.#policy,
+      monitors: this.#monitors,
       touch: () => this.#clients.touch(),
       makeSession: () => new Session(0, '', '', false, this.#clients.nowMs, this.#sessionHost),
       log: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
     })
     this.functions = scripting.functions
     this.scripts = scripting.registry
+    const { slowlog, latency, scripts } = this
+    this.#slowCommands = new SlowCommands(slowlog, latency, systemClock, scripts, (slot) => this.#clients.bySlot(slot))
     this.#router.scripts = scripting.registry
     this.#dispatcher.scripting = scripting
-    this.persistence = new Persistence({
+    this.durability = new Durability({
       config,
       clock: systemClock,
       log,
@@ -210,8 +225,15 @@ export class Server implements ServerServices {
       reports: this.#threads.memory,
       usedBytes: () => this.#memory.usedBytes,
       functions: this.functions,
+      snapshotMemory: this.#threads.snapshotMemory,
+      gsn: () => this.#router.gsn,
+      gate,
     })
-    this.#shutdown = new Shutdown(config, this.persistence, log, () => this.#close())
+    this.persistence = this.durability.persistence
+    this.appendLog = this.durability.appendLog
+    this.backups = this.durability.backups
+    this.functions.onChange = (argv) => this.appendLog.record(argv)
+    this.#shutdown = new Shutdown(config, this.persistence, this.appendLog, log, () => this.#close())
     this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
     this.#rates = new Rates(this.#clients, this.#dispatcher, this.#limits)
     this.network = this.#rates
@@ -226,24 +248,30 @@ export class Server implements ServerServices {
     })
     this.#clients.onNotice = (kind, number, bytes, offset, length) => {
       if (kind === Notice.event) this.#keyspaceChannels.publish(number, bytes, offset, length)
-      else if (kind === Notice.scriptCommand) scripting.line.onNotice(number, bytes, offset, length)
-      else this.tracking.onNotice(kind, number, bytes, offset, length)
+      else if (kind === Notice.slow) this.#slowCommands.noteOfShard(bytes, offset, length)
+      else if (!scripting.line.onNotice(kind, number, bytes, offset, length))
+        this.tracking.onNotice(kind, number, bytes, offset, length)
     }
-    this.#clients.onTaken = () => this.tracking.broadcast()
+    this.#clients.beforePublish = () => this.appendLog.requestSync()
+    this.#clients.onTaken = () => {
+      if (gate?.isOn === true) gate.release()
+      this.tracking.broadcast()
+    }
     this.#clients.onClosed = (connection) => {
       connection.session.unwatchAll()
       connection.session.endListening()
       connection.session.stopTracking()
-      this.#memory.clientGone(connection.session.totalMemoryBytes)
+      this.#memory.clientGone(connection.session.memoryCounted)
       this.#clients.touch()
     }
+    this.shardSettings = new ShardSettingsLink(config, (argv, done) => this.askShards(shardSetting, argv, 0, done))
     this.#followSettings()
   }
 
   /** Listens, and begins the periodic work. Throws a ListenError. */
   async start(): Promise<void> {
     await this.#reception.listen()
-    this.#scheduleCron()
+    this.#cron.start()
     await new Promise<void>((resolve) => {
       // The first answer of every shard: from here on they serve.
       this.shardStatistics((shards) => {
@@ -286,20 +314,8 @@ export class Server implements ServerServices {
       ],
       apply,
     )
-    for (const name of SHARD_SETTING_NAMES) {
-      const send = (): undefined => {
-        const value = name === 'notify-keyspace-events' ? config.text(name) : (config.get([name]).get(name) ?? '')
-        this.askShards(shardSetting, [NO_BYTES, asciiBytes(name), asciiBytes(value)], 0, () => {})
-        return undefined
-      }
-      send()
-      config.onChange(name, send)
-    }
     config.onChange(['port', 'bind'], () => 'The addresses of a running server cannot be changed.')
-    config.onChange('hz', () => {
-      this.#scheduleCron()
-      return undefined
-    })
+    config.onChange('hz', () => void this.#cron.start())
   }
 
   /** Keys expire without anybody waiting for a reply. */
@@ -308,19 +324,11 @@ export class Server implements ServerServices {
     this.#router.isListening = wantsEvents || this.tracking.clientCount > 0
   }
 
-  #scheduleCron(): void {
-    if (this.#cron !== null) clearInterval(this.#cron)
-    this.#cron = setInterval(() => this.#periodic(), 1000 / this.config.number('hz'))
-  }
-
   #periodic(): void {
-    // The time goes to the shards even when no client does anything: their own periodic work goes by it.
-    this.#clients.touch()
-    if (this.#cronPaused) return
     this.#checkMemory()
     this.#limits.check()
     this.#rates.sample()
-    this.persistence.check()
+    this.durability.check()
     if (this.#policy.pausedUntilMs !== 0 && this.#policy.pausedUntilMs <= this.#clients.nowMs) this.unpauseClients()
   }
 
@@ -333,7 +341,7 @@ export class Server implements ServerServices {
 
   #clientBytes(): number {
     let bytes = 0
-    for (const session of this.sessions()) bytes += session.totalMemoryBytes
+    for (const { session } of this.#clients.connections()) bytes += session.countMemory()
     return bytes
   }
 
@@ -347,10 +355,6 @@ export class Server implements ServerServices {
   get evictionExceeded(): { totalMs: number; currentMs: number } {
     const { exceededMs, exceedingMs } = this.#memory
     return { totalMs: exceededMs + exceedingMs, currentMs: exceedingMs }
-  }
-
-  #slowOnShard({ id, target, durationUs, argv }: SlowCommand): void {
-    this.#slowCommands.note(specs[id] as CommandSpec, durationUs, argv, this.#clients.bySlot(target)?.session)
   }
 
   get migrationLinksKept(): number {
@@ -379,9 +383,11 @@ export class Server implements ServerServices {
     // As in Redis: a pause in force is only made longer or stricter.
     if (!stands || mode === 'all') policy.pauseMode = mode
     policy.pausedUntilMs = stands ? Math.max(policy.pausedUntilMs, untilMs) : untilMs
+    this.askShards(shardPauseExpiry, PAUSED, 0, () => {})
   }
 
   unpauseClients(): void {
+    if (this.#policy.pausedUntilMs !== 0) this.askShards(shardPauseExpiry, NOT_PAUSED, 0, () => {})
     this.#policy.pausedUntilMs = 0
     this.#clients.wakePaused()
   }
@@ -446,7 +452,7 @@ export class Server implements ServerServices {
   }
 
   pausePeriodicWork(paused: boolean): void {
-    this.#cronPaused = paused
+    this.#cron.isPaused = paused
   }
 
   shutdown(options: ShutdownOptions, failed: (errorText: string) => void): void {
@@ -466,14 +472,14 @@ export class Server implements ServerServices {
 
   async #close(): Promise<void> {
     this.#policy.isShuttingDown = true
-    if (this.#cron !== null) clearInterval(this.#cron)
+    this.#cron.stop()
     this.#reception.close()
     for (const connection of [...this.#clients.connections()]) {
       connection.flush()
       connection.destroy()
     }
     this.#migrationLinks.close()
-    await this.#threads.terminate()
+    await Promise.all([this.#threads.terminate(), this.durability.background.close()])
     this.#log.warning('Shardkeep is now ready to exit, bye bye...')
     this.#ended()
   }

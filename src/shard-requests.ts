@@ -6,6 +6,7 @@
  */
 import type { CommandSpec } from './commands/spec.js'
 import type { Lock } from './hops/hops.js'
+import { onlyShard } from './hops/placement.js'
 import type { Router } from './router/router.js'
 
 export class ShardRequests {
@@ -19,8 +20,36 @@ export class ShardRequests {
     return this.router.shardCount
   }
 
+  /** The number given last. */
+  get gsn(): number {
+    return this.router.gsn
+  }
+
+  /** The numbers that are given from now on are above this one. */
+  continueFrom(gsn: number): void {
+    if (gsn > this.router.gsn) this.router.continueFrom(gsn)
+  }
+
   shardOf(key: Uint8Array, offset: number, length: number): number {
     return this.router.shardOf(key, offset, length)
+  }
+
+  /** The one shard that can run the command as it is, or -1. */
+  onlyShard(spec: CommandSpec, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): number {
+    return onlyShard(this.router, spec, bytes, offsets, lengths, argc)
+  }
+
+  /** Runs a command wherever its keys are, as a client's; its own name, `argv[0]`, does not travel. */
+  run(spec: CommandSpec, argv: readonly Uint8Array[], database: number): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      this.router.run({ spec, argv: [NO_NAME, ...argv.slice(1)], database, flags: 0 }, resolve)
+      this.touch()
+    })
+  }
+
+  /** Sends an internal command to every shard. */
+  askAll(command: CommandSpec, argv: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    return Promise.all(Array.from({ length: this.shardCount }, (_, shard) => this.ask(shard, command, argv, 0, 0)))
   }
 
   /** Locks every key of every shard, at this place in the order. */

@@ -11,17 +11,24 @@ import type { ShardMemory } from './memory-guard.js'
 import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
 import { createClaimsMemory } from './ring/claims.js'
+import { createSnapshotMemory, type SnapshotMemory } from './ring/part-channel.js'
 import { createScriptMemory, type ScriptMemory } from './ring/script-memory.js'
 import { ShardLink } from './router/shard-link.js'
 import { Gauge } from './shard/gauges.js'
 import type { ShardBirth, ShardEvent } from './shard/shard-loop.js'
-import type { SlowCommand } from './shard/shard-options.js'
 
 /** What each shard reports without being asked. */
 export interface ShardReport extends ShardMemory {
   /** Modifications since the start, and how often it was emptied. */
   readonly changes: number
   readonly flushes: number
+  /** Of its part of the append-only log, see shard/gauges.ts. */
+  readonly logBytes: number
+  readonly logRecords: number
+  readonly logBufferBytes: number
+  readonly logPosition: number
+  readonly logMark: number
+  readonly logErrno: number
 }
 
 export interface ShardThreads {
@@ -33,6 +40,7 @@ export interface ShardThreads {
   /** See ring/claims.ts. */
   readonly claims: SharedArrayBuffer
   readonly scriptMemory: ScriptMemory
+  readonly snapshotMemory: SnapshotMemory
   /** Ends all threads at once. */
   terminate(): Promise<void>
 }
@@ -43,7 +51,6 @@ export interface ShardThreadsOptions {
   readonly databases: number
   /** Of scripts, see ring/script-memory.ts. */
   readonly hasDeprecatedFunctions: boolean
-  readonly onSlow: (event: SlowCommand) => void
   /** A script has something for the log. The level is the script's, see lua/script-host.ts. */
   readonly onLog: (level: number, message: string) => void
   /** A function runs there, and has for a while: the command that has called it. */
@@ -61,6 +68,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
   const hashSeed = randomSeed64()
   let ending = false
   const scriptMemory = createScriptMemory(options.shardCount, systemClock.nowMs(), options.hasDeprecatedFunctions)
+  const snapshotMemory = createSnapshotMemory(options.shardCount)
   const requestRings = Array.from({ length: options.shardCount }, () => createRingMemory(options.ringBytes))
   for (const [shard, requests] of requestRings.entries()) {
     const replies = createRingMemory(options.ringBytes, bellMemory)
@@ -78,17 +86,20 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       randomSeed: randomBytes(4).readUInt32LE(0),
       gauges: gaugeMemory,
       trackedKeys,
+      snapshotMemory,
     }
     const worker = new Worker(new URL('../workers/shard.js', import.meta.url), {
       workerData: birth,
       name: `shard-${shard}`,
     })
     worker.on('message', (event: ShardEvent) => {
-      if ('slow' in event) options.onSlow(event.slow)
-      else if ('running' in event) options.onRunning(shard, event.running)
+      if ('running' in event) options.onRunning(shard, event.running)
       else options.onLog(event.log.level, event.log.message)
     })
-    worker.on('error', (error) => options.onDeath(shard, error.stack ?? String(error)))
+    worker.on('error', (error) => {
+      const isOperational = (error as NodeJS.ErrnoException).code === 'AOF_NOT_WRITTEN'
+      options.onDeath(shard, isOperational ? error.message : (error.stack ?? String(error)))
+    })
     worker.on('exit', (code) => {
       if (!ending) options.onDeath(shard, `its thread ended with code ${code}`)
     })
@@ -102,6 +113,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
     memory,
     claims,
     scriptMemory,
+    snapshotMemory,
     terminate: async () => {
       ending = true
       await Promise.all(workers.map((worker) => worker.terminate()))
@@ -122,6 +134,24 @@ function memoryOf(gauges: Float64Array): ShardReport {
     },
     get flushes() {
       return gauges[Gauge.flushes] as number
+    },
+    get logBytes() {
+      return gauges[Gauge.logBytes] as number
+    },
+    get logRecords() {
+      return gauges[Gauge.logRecords] as number
+    },
+    get logBufferBytes() {
+      return gauges[Gauge.logBufferBytes] as number
+    },
+    get logPosition() {
+      return gauges[Gauge.logPosition] as number
+    },
+    get logMark() {
+      return gauges[Gauge.logMark] as number
+    },
+    get logErrno() {
+      return gauges[Gauge.logErrno] as number
     },
   }
 }

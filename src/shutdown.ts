@@ -3,6 +3,7 @@
  *
  * Invariant: with a last save asked for, the server ends only when that has gone well, or with FORCE.
  */
+import type { AppendLog } from './append-log.js'
 import type { LogLines } from './base/log-lines.js'
 import type { Configuration } from './config/configuration.js'
 import type { Persistence } from './persistence.js'
@@ -14,6 +15,7 @@ export class Shutdown {
   constructor(
     private readonly config: Configuration,
     private readonly persistence: Persistence,
+    private readonly appendLog: AppendLog,
     private readonly log: LogLines,
     /** Closes everything. */
     private readonly close: () => Promise<void>,
@@ -43,6 +45,7 @@ export class Shutdown {
         log.warning('Error trying to save the DB. Exit anyway.')
       }
     }
+    await this.appendLog.finish()
     await this.close()
     return true
   }

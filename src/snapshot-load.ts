@@ -34,8 +34,9 @@ export interface LoadRequest {
   readonly path: string
   readonly checksChecksum: boolean
   readonly databases: number
-  /** Keys whose time is over by then are left out. */
   readonly nowMs: number
+  /** Keys whose time is over are there until what follows the file says that they have gone. */
+  readonly keepsExpired?: boolean
   /** Whether keys that are there are replaced; else they are a fault. */
   readonly replaces: boolean
   /** `key-load-delay`, in µs. */
@@ -81,7 +82,8 @@ export async function loadSnapshot(
   const events = eventsFor(progress, log, request.nowMs)
   const file = await RdbFileReader.open(request.path, request.checksChecksum, events)
   try {
-    progress.totalBytes = file.totalBytes
+    // Where it is the first of several files, they have been counted.
+    if (progress.totalBytes === 0) progress.totalBytes = file.totalBytes
     await new SnapshotLoad(shards, request, progress, file, log).run()
   } finally {
     await file.close()
@@ -139,7 +141,7 @@ class SnapshotLoad {
         `FATAL: Data file was created with a server configured to handle more than ${request.databases} databases.`,
       )
     }
-    if (file.expireAtMs !== NO_EXPIRY && file.expireAtMs < request.nowMs) {
+    if (file.expireAtMs !== NO_EXPIRY && file.expireAtMs < request.nowMs && request.keepsExpired !== true) {
       this.progress.keysExpired++
       return
     }

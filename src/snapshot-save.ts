@@ -1,33 +1,77 @@
 /**
- * Saves the data set of all shards as one RDB file.
+ * Saves the data set of all shards as one RDB file, which shows one moment (the cut), while clients go on.
  *
- * Main thread. All keys are locked while the shards write theirs, part by part, so that the file shows one moment: clients
- * wait for their keys until it is written. What takes no keys goes on.
+ * Main thread, which only coordinates: under a lock of all keys, held for a few milliseconds, every shard begins its part
+ * (shard/snapshots.ts); the shards hand what they write to a job of the background pool (snapshot-file.ts) through memory that
+ * they share. Invariant: `shard.snapshot-end` follows each `shard.snapshot-begin`, and one snapshot goes on at a time.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { assert } from './base/assert.js'
 import { asciiBytes } from './base/bytes.js'
-import { type SnapshotSizes, shardSnapshotBegin, shardSnapshotEnd, shardSnapshotPart } from './commands/rdb/snapshot.js'
+import type { Background } from './background.js'
+import { combineDigests, hexadecimal } from './commands/digest.js'
+import type { SnapshotSizes } from './commands/rdb/shard-snapshots.js'
+import { type SnapshotFigures, shardSnapshotBegin, shardSnapshotEnd } from './commands/rdb/snapshot.js'
 import type { Lock } from './hops/hops.js'
 import { RdbWriteError } from './rdb/file-error.js'
-import { type RdbFileOptions, RdbFileWriter } from './rdb/file-writer.js'
-import { bulkBody, headerNumber, isError, lineEnd } from './resp/reply-reader.js'
+import { fileHead } from './rdb/file-head.js'
+import { bulkBody } from './resp/reply-reader.js'
+import { keysWritten, SnapshotControl, type SnapshotMemory } from './ring/part-channel.js'
 import type { ShardRequests } from './shard-requests.js'
+import type { SnapshotFileOutcome } from './snapshot-file.js'
 import { RDB_VERSION, RDB_VERSION_FIELD_EXPIRY } from './store/rdb/rdb-format.js'
 
-const US_PER_MS = 1000
+/** As often is looked how far it is, and whether it is to end. */
+const LOOK_MS = 20
 
-export interface SaveRequest extends Omit<RdbFileOptions, 'version'> {
+/** What carries a snapshot from the shards to the file. */
+export interface SnapshotWays {
+  readonly background: Background
+  readonly memory: SnapshotMemory
+}
+
+export interface SaveRequest {
   readonly temporaryPath: string
   readonly finalPath: string
+  /** `rdbchecksum` */
+  readonly hasChecksum: boolean
+  /** `rdb-save-incremental-fsync` */
+  readonly syncsAsItGoes: boolean
   /** Fields about the file, in their order. */
   readonly aux: readonly (readonly [name: string, value: string])[]
   /** The code of each library of functions. */
   readonly libraries: readonly Uint8Array[]
   /** `rdb-key-save-delay`, in µs. */
   readonly keyDelayUs: () => number
-  /** The locks are not given back when all has gone well: the server is about to end. */
-  readonly keepsLocks: boolean
+  /** Asked now and then: whether the save is to end without a file. */
+  readonly isUnwanted: () => boolean
+  /** Whether the digest of the data is wanted: to compute it takes longer than to write them. */
+  readonly wantsDigest: boolean
+  /**
+   * How long all keys stay locked: until the cut is made; until the file is there, as SAVE wants it; or for good when all has
+   * gone well, because the server is about to end.
+   */
+  readonly locksUntil: 'cut' | 'end' | 'exit'
+}
+
+export interface SaveOptions {
+  /**
+   * Called at the cut, while all keys are locked: what is sent to shards in this call reaches them before any other write.
+   * @param gsn the sequence number up to which the file shows everything
+   */
+  readonly atCut?: (gsn: number) => void
+}
+
+export interface SavedSnapshot {
+  readonly keys: number
+  readonly bytes: number
+  /** DEBUG DIGEST at the cut, 40 hexadecimal digits; undefined where it was not wanted. */
+  readonly digest: string | undefined
+  readonly gsn: number
+  /** How many modifications there had been at the cut, over all shards. */
+  readonly changes: number
+  /** The most that waited in memory to be written. */
+  readonly waitingBytesMax: number
 }
 
 /** How far it has come. */
@@ -45,115 +89,86 @@ export class SaveAbortedError extends Error {
 
 /**
  * Saves; the moment that the file shows is that of the call.
- * @returns how many modifications there had been at that moment, over all shards
  * @throws RdbWriteError, SaveAbortedError; the old file is then there as it was
  */
 export async function saveSnapshot(
   shards: ShardRequests,
+  ways: SnapshotWays,
   request: SaveRequest,
   progress: SaveProgress,
-): Promise<number> {
+  { atCut = () => {} }: SaveOptions = {},
+): Promise<SavedSnapshot> {
   const lock = shards.lockAll()
-  const begun = lock.shards.map((shard) => shards.ask(shard, shardSnapshotBegin, [], 0, lock.owner))
-  const sizes = (await Promise.all(begun)).map(sizesIn)
+  const { gsn } = shards
+  const wantsDigest = asciiBytes(request.wantsDigest ? '1' : '0')
+  const begun = lock.shards.map((shard) => shards.ask(shard, shardSnapshotBegin, [wantsDigest], 0, lock.owner))
+  const sizes = (await Promise.all(begun)).map((reply) => jsonIn(reply) as SnapshotSizes)
+  atCut(gsn)
+  if (request.locksUntil === 'cut') shards.unlock(lock)
   let isSaved = false
   try {
-    await new SnapshotSave(shards, lock, sizes, progress, request).run()
+    const bytes = await writeFile(ways, request, sizes, progress)
+    const figures = await endSnapshots(shards, lock)
     isSaved = true
-  } finally {
-    if (!isSaved || !request.keepsLocks) {
-      lock.shards.forEach((shard, i) => {
-        const databases = (sizes[i] as SnapshotSizes).databases.map(({ index }) => asciiBytes(String(index)))
-        void shards.ask(shard, shardSnapshotEnd, databases, 0, lock.owner)
-      })
-      shards.unlock(lock)
+    const digests = figures.map(({ digest }) => Buffer.from(digest, 'base64'))
+    return {
+      keys: progress.keysTotal,
+      bytes,
+      digest: request.wantsDigest ? hexadecimal(combineDigests(digests)) : undefined,
+      gsn,
+      changes: sizes.reduce((sum, { dirty }) => sum + dirty, 0),
+      waitingBytesMax: figures.reduce((sum, { waitingBytesMax }) => sum + waitingBytesMax, 0),
     }
+  } finally {
+    if (!isSaved) await endSnapshots(shards, lock)
+    if (request.locksUntil === 'end' || (request.locksUntil === 'exit' && !isSaved)) shards.unlock(lock)
   }
-  return sizes.reduce((sum, { dirty }) => sum + dirty, 0)
 }
 
-function sizesIn(reply: Uint8Array): SnapshotSizes {
+function jsonIn(reply: Uint8Array): unknown {
   const body = bulkBody(reply, 0)
   assert(body !== undefined, 'a shard does not say what it has')
-  return JSON.parse(Buffer.from(body).toString('utf8')) as SnapshotSizes
+  return JSON.parse(Buffer.from(body).toString('utf8'))
 }
 
-class SnapshotSave {
-  constructor(
-    private readonly shards: ShardRequests,
-    private readonly lock: Lock,
-    /** By shard. */
-    private readonly sizes: readonly SnapshotSizes[],
-    private readonly progress: SaveProgress,
-    private readonly request: SaveRequest,
-  ) {}
-
-  async run(): Promise<void> {
-    const { request, sizes, progress } = this
-    const databases = sizes.flatMap((shard) => shard.databases)
-    progress.keysTotal = databases.reduce((sum, { keys }) => sum + keys, 0)
-    // Redis 7.0 then refuses the whole file, and not what it does not know in the middle of it.
-    const needsNewer = databases.some(({ hasFieldTimes }) => hasFieldTimes)
-    const version = needsNewer ? RDB_VERSION_FIELD_EXPIRY : RDB_VERSION
-    const file = await RdbFileWriter.create(request.temporaryPath, { ...request, version })
-    try {
-      for (const [name, value] of request.aux) file.aux(name, value)
-      for (const code of request.libraries) file.library(code)
-      const indexes = [...new Set(databases.map(({ index }) => index))].sort((a, b) => a - b)
-      for (const index of indexes) await this.#database(file, index)
-      this.#checkAborted()
-      await file.finish(request.finalPath)
-    } catch (error) {
-      await file.abandon()
-      throw error
-    }
-  }
-
-  /** Writes one database; its shards work side by side. */
-  async #database(file: RdbFileWriter, index: number): Promise<void> {
-    const parts = this.sizes.map(({ databases }) => databases.find((database) => database.index === index))
-    const sum = (count: (part: SnapshotSizes['databases'][number]) => number): number =>
-      parts.reduce((total, part) => total + (part === undefined ? 0 : count(part)), 0)
-    const keys = sum((part) => part.keys)
-    file.selectDatabase(
-      index,
-      keys,
-      sum((part) => part.expires),
-    )
-    await Promise.all(
-      this.lock.shards.map((shard, i) => (parts[i] === undefined ? undefined : this.#shard(file, shard, index))),
-    )
-  }
-
-  async #shard(file: RdbFileWriter, shard: number, database: number): Promise<void> {
-    for (let bucket = 0; bucket >= 0; ) {
-      this.#checkAborted()
-      const argv = [asciiBytes(String(bucket))]
-      const reply = await this.shards.ask(shard, shardSnapshotPart, argv, database, this.lock.owner)
-      if (isError(reply)) throw new RdbWriteError('A shard has no memory left to write its keys.')
-      const bucketAt = lineEnd(reply, 0)
-      const keysAt = lineEnd(reply, bucketAt)
-      bucket = headerNumber(reply, bucketAt)
-      const keys = headerNumber(reply, keysAt)
-      await file.add(bulkBody(reply, lineEnd(reply, keysAt)) as Uint8Array)
-      this.progress.keysProcessed += keys
-      const delayUs = this.request.keyDelayUs()
-      if (delayUs > 0) await this.#delay((keys * delayUs) / US_PER_MS)
-    }
-  }
-
-  async #delay(ms: number): Promise<void> {
-    const untilMs = performance.now() + ms
-    for (let leftMs = ms; leftMs > 0; leftMs = untilMs - performance.now()) {
-      this.#checkAborted()
-      await sleep(Math.min(leftMs, ABORT_LOOK_MS))
-    }
-  }
-
-  #checkAborted(): void {
-    if (this.progress.isAborted) throw new SaveAbortedError('the save was ended')
-  }
+/** Shards that have something left to write settle their records, which may take them some hundred milliseconds. */
+async function endSnapshots(shards: ShardRequests, lock: Lock): Promise<SnapshotFigures[]> {
+  const ended = lock.shards.map((shard) => shards.ask(shard, shardSnapshotEnd, [], 0, 0))
+  return (await Promise.all(ended)).map((reply) => jsonIn(reply) as SnapshotFigures)
 }
 
-/** As often does a save that is delayed look whether it is to end. */
-const ABORT_LOOK_MS = 20
+/** Has the file written. @returns its size in bytes */
+async function writeFile(
+  { background, memory }: SnapshotWays,
+  request: SaveRequest,
+  sizes: readonly SnapshotSizes[],
+  progress: SaveProgress,
+): Promise<number> {
+  const { temporaryPath, finalPath, hasChecksum, syncsAsItGoes, aux, libraries, keyDelayUs, isUnwanted } = request
+  const databases = sizes.flatMap((shard) => shard.databases)
+  progress.keysTotal = databases.reduce((sum, { keys }) => sum + keys, 0)
+  // Redis 7.0 then refuses the whole file, and not what it does not know in the middle of it.
+  const needsNewer = databases.some(({ hasFieldTimes }) => hasFieldTimes)
+  const version = needsNewer ? RDB_VERSION_FIELD_EXPIRY : RDB_VERSION
+  const head = fileHead(version, aux, libraries, databases)
+  const control = new Int32Array(memory.control)
+  Atomics.store(control, SnapshotControl.isAborted, 0)
+  Atomics.store(control, SnapshotControl.keyDelayUs, keyDelayUs())
+  const job = { temporaryPath, finalPath, hasChecksum, syncsAsItGoes, head, memory }
+  let outcome: SnapshotFileOutcome | undefined
+  const running = background.run('write-snapshot', job).then((result) => {
+    outcome = result
+  })
+  while (outcome === undefined) {
+    await Promise.race([running, sleep(LOOK_MS)])
+    progress.keysProcessed = memory.channels.reduce((sum, channel) => sum + keysWritten(channel), 0)
+    Atomics.store(control, SnapshotControl.keyDelayUs, keyDelayUs())
+    if (!progress.isAborted && !isUnwanted()) continue
+    Atomics.store(control, SnapshotControl.isAborted, 1)
+    Atomics.notify(control, SnapshotControl.signal)
+  }
+  const ended: SnapshotFileOutcome = outcome
+  if ('failure' in ended) throw new RdbWriteError(ended.failure)
+  if ('isAborted' in ended) throw new SaveAbortedError('the save was ended')
+  return ended.bytes
+}

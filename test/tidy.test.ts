@@ -22,12 +22,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ring: ['base'],
   store: ['base'],
   rdb: ['base', 'store'],
+  aof: ['base', 'config', 'resp', 'commands'],
+  // Snapshots in folders and buckets: what the server's schedule and the tools share.
+  backup: ['base', 'config', 'store', 'rdb', 'commands', 'transfer'],
+  // Keys on their way from one form to another.
+  transfer: ['base', 'store', 'rdb'],
+  tools: ['base', 'config', 'resp', 'store', 'rdb', 'aof', 'backup', 'transfer', 'commands'],
   lua: ['base', 'resp'],
   commands: ['base', 'resp', 'store'],
   // Commands over several shards, for whoever can ask shards: the router, and scripts in a shard's worker.
   hops: ['base', 'resp', 'ring', 'commands'],
   // The shard's side and the main thread's side meet in the rings, the command table and what coordinates commands over shards.
-  shard: ['base', 'resp', 'ring', 'store', 'lua', 'commands', 'hops'],
+  shard: ['base', 'resp', 'ring', 'store', 'aof', 'lua', 'commands', 'hops'],
   router: ['base', 'resp', 'ring', 'commands', 'hops'],
   net: ['base', 'config', 'resp', 'ring', 'lua', 'commands', 'hops', 'router'],
 }

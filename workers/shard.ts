@@ -23,7 +23,6 @@ const executor = new ShardExecutor({
   trackedKeys: new Int32Array(birth.trackedKeys),
   clock: systemClock,
   events: {
-    slow: (event) => post({ slow: event }),
     log: (level, message) => post({ log: { level, message } }),
     running: (command) => post({ running: command }),
   },

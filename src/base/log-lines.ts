@@ -9,3 +9,6 @@ export interface LogLines {
   notice(message: string): void
   warning(message: string): void
 }
+
+/** The level of a warning where levels are numbers: those of `redis.log`. */
+export const LOG_WARNING = 3

@@ -51,7 +51,8 @@ export function loggedArguments(
   return argv
 }
 
-function loggedArgument(bytes: Uint8Array, offset: number, length: number): string {
+/** One argument, cut. */
+export function loggedArgument(bytes: Uint8Array, offset: number, length: number): string {
   const shown = Math.min(length, ENTRY_ARGUMENT_BYTES_MAX)
   const text = latin1Of(bytes, offset, shown)
   return length === shown ? text : `${text}... (${length - shown} more bytes)`

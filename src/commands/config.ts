@@ -28,8 +28,18 @@ function set(call: MainCall): void {
   const pairs: [string, string][] = []
   for (let i = 2; i < call.argc; i += 2) pairs.push([call.text(i), call.text(i + 1)])
   const fault = call.server.config.set(pairs, { isLocal: isLocal(call.session), isLoading: false })
-  if (fault === undefined) call.reply.ok()
-  else call.reply.errorText(fault)
+  const { shardSettings } = call.server
+  if (fault !== undefined) {
+    call.reply.errorText(fault)
+  } else if (shardSettings.areApplied) {
+    call.reply.ok()
+  } else {
+    const deferred = call.defer()
+    shardSettings.whenApplied(() => {
+      deferred.reply.ok()
+      deferred.send()
+    })
+  }
 }
 
 /** Whether the connection cannot come from another machine, for settings that may be `local`. */

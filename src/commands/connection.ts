@@ -21,7 +21,6 @@ const HELLO_UNAUTHENTICATED = encodeError(
 )
 const INT32_MIN = -2147483648n
 const INT32_MAX = 2147483647n
-const INT32_OUT_OF_RANGE = encodeError(`ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`)
 
 function ping(call: MainCall): void {
   if (call.argc > 2) {
@@ -128,7 +127,7 @@ function hello(call: MainCall): void {
 function select(call: MainCall): void {
   const index = call.int64(1)
   if (index === undefined) call.reply.error(errors.notAnInteger)
-  else if (index < INT32_MIN || index > INT32_MAX) call.reply.error(INT32_OUT_OF_RANGE)
+  else if (index < INT32_MIN || index > INT32_MAX) call.reply.error(errors.notAnInt32)
   else if (index < 0n || index >= call.server.config.number('databases')) call.reply.error(errors.dbIndexOutOfRange)
   else {
     call.session.database = Number(index)

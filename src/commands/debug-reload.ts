@@ -35,7 +35,7 @@ function reloadShard(call: ShardCall): void {
   const { keyspace } = call
   const { dirty } = keyspace.stats
   const flushes = call.integer(1) === 1
-  const batches = encodeAll(call)
+  const batches = encodeAll(call, flushes)
   if (flushes) keyspace.clear()
   try {
     decodeAll(call, batches, call.integer(2) === 1)
@@ -48,8 +48,8 @@ function reloadShard(call: ShardCall): void {
   keyspace.stats.dirty = dirty
 }
 
-/** All keys of this shard but those whose time is over. */
-function encodeAll({ keyspace, settings, nowMs }: ShardCall): Batch[] {
+/** All keys of this shard but those whose time is over; when all keys are to go, those expire with it. */
+function encodeAll({ keyspace, settings, nowMs }: ShardCall, flushes: boolean): Batch[] {
   const batches: Batch[] = []
   const writer = new RdbWriter(settings.rdbCompression)
   const clock = writtenClockOf(settings.maxmemoryPolicy)
@@ -63,6 +63,7 @@ function encodeAll({ keyspace, settings, nowMs }: ShardCall): Batch[] {
     const encode = (db: Database): boolean => {
       const expireAtMs = db.expireAtMs()
       if (expireAtMs === NO_EXPIRY || expireAtMs >= nowMs) writeKeyEntry(db, writer, clock)
+      else if (flushes) keyspace.onExpired?.(db)
       if (writer.position >= BATCH_BYTES_MIN) endBatch()
       return true
     }

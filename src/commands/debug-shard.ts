@@ -92,6 +92,12 @@ function setActiveExpire(call: ShardCall): void {
   call.reply.ok()
 }
 
+/** `shard.debug-set-skip-checksum-validation 0|1` */
+function setSkipChecksumValidation(call: ShardCall): void {
+  call.keyspace.skipsChecksums = call.integer(1) !== 0
+  call.reply.ok()
+}
+
 /** `shard.debug-htstats`: a text about the tables of the selected database. */
 function tableStatistics(call: ShardCall): void {
   const { keys, expires } = call.db.tableSlots()
@@ -128,6 +134,7 @@ export const debugObject = internal('object', 2, object, ofKey)
 export const debugDigest = internal('digest', 1, digest, ofKeyspace)
 export const debugDigestValue = internal('digest-value', 2, digestValue, ofKey)
 export const debugSetActiveExpire = internal('set-active-expire', 2, setActiveExpire)
+export const debugSetSkipChecksumValidation = internal('set-skip-checksum-validation', 2, setSkipChecksumValidation)
 export const debugTableStatistics = internal('htstats', 1, tableStatistics)
 export const debugValueTableStatistics = internal('htstats-key', 2, valueTableStatistics, ofKey)
 
@@ -136,6 +143,7 @@ export const debugShardCommands: readonly CommandSpec[] = [
   debugDigest,
   debugDigestValue,
   debugSetActiveExpire,
+  debugSetSkipChecksumValidation,
   debugTableStatistics,
   debugValueTableStatistics,
 ]

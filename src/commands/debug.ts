@@ -18,6 +18,7 @@ import {
   debugDigestValue,
   debugObject,
   debugSetActiveExpire,
+  debugSetSkipChecksumValidation,
   debugTableStatistics,
   debugValueTableStatistics,
 } from './debug-shard.js'
@@ -202,14 +203,16 @@ function digestValue(call: MainCall): void {
   })
 }
 
-function setActiveExpire(call: MainCall): void {
-  const enabled = Math.trunc(lenientNumber(call.text(2))) !== 0
-  const deferred = call.defer()
-  const value = asciiBytes(enabled ? '1' : '0')
-  call.server.askShards(debugSetActiveExpire, [NO_NAME, value], call.session.database, () => {
-    deferred.reply.ok()
-    deferred.send()
-  })
+/** For a switch that shards have: 0, or anything else. */
+function setOnShards(command: CommandSpec): (call: MainCall) => void {
+  return (call) => {
+    const value = asciiBytes(Math.trunc(lenientNumber(call.text(2))) === 0 ? '0' : '1')
+    const deferred = call.defer()
+    call.server.askShards(command, [NO_NAME, value], call.session.database, () => {
+      deferred.reply.ok()
+      deferred.send()
+    })
+  }
 }
 
 function tableStatistics(call: MainCall): void {
@@ -272,6 +275,8 @@ function help(call: MainCall): void {
     '    End the server with SIGSEGV.',
     'SET-ACTIVE-EXPIRE <0|1>',
     '    Stop (0) or restart (1) the removal of expired keys that nobody asks for.',
+    'SET-SKIP-CHECKSUM-VALIDATION <0|1>',
+    '    Have RESTORE take (1) payloads whose checksum is wrong.',
     'SLEEP <seconds>',
     '    Stop the server for <seconds>, which may have a fraction.',
     'STRINGMATCH-LEN <pattern> <string>',
@@ -321,7 +326,8 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['replicate', takesAtLeast(3, needsReplication)],
   ['replybuffer', takes(4, replyBuffer)],
   ['segfault', takesAtLeast(2, segfault)],
-  ['set-active-expire', takes(3, setActiveExpire)],
+  ['set-active-expire', takes(3, setOnShards(debugSetActiveExpire))],
+  ['set-skip-checksum-validation', takes(3, setOnShards(debugSetSkipChecksumValidation))],
   ['set-disable-deny-scripts', takes(3, disableDenyScripts)],
   ['sleep', takes(3, sleep)],
   ['stringmatch-len', takes(4, stringMatch)],

@@ -34,24 +34,33 @@ export function mixValue(digest: Uint8Array, db: Database): void {
 /** A database's index, then the digest of its keys on one shard. */
 export const PART_BYTES = 4 + DIGEST_BYTES
 
+/** Adds the key in hand with its value to the digest of its database's keys. */
+export function addKey(keys: Uint8Array, db: Database): void {
+  const entry = new Uint8Array(DIGEST_BYTES)
+  mixDigest(entry, db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength))
+  mixValue(entry, db)
+  xorDigest(keys, entry)
+}
+
 /** The parts of all databases of one shard that hold keys, one behind the other. */
 export function keyspaceDigest(keyspace: Keyspace): Uint8Array {
-  const parts: Uint8Array[] = []
+  const digests: [number, Uint8Array][] = []
   for (let index = 0; index < keyspace.databases; index++) {
     const database = keyspace.existingDatabase(index)
     if (database === null || database.size === 0) continue
     const keys = new Uint8Array(DIGEST_BYTES)
-    const mixKey = (db: Database): boolean => {
-      const entry = new Uint8Array(DIGEST_BYTES)
-      mixDigest(entry, db.bytes.subarray(db.keyOffset, db.keyOffset + db.keyLength))
-      mixValue(entry, db)
-      xorDigest(keys, entry)
+    database.forEach((db) => {
+      addKey(keys, db)
       return true
-    }
-    database.forEach(mixKey)
-    parts.push(bigEndian(index), keys)
+    })
+    digests.push([index, keys])
   }
-  return Buffer.concat(parts)
+  return digestParts(digests)
+}
+
+/** Parts from the digests of databases, each made with `addKey`. */
+export function digestParts(digests: readonly (readonly [index: number, digest: Uint8Array])[]): Uint8Array {
+  return Buffer.concat(digests.flatMap(([index, digest]) => [bigEndian(index), digest]))
 }
 
 /** The digest of the whole data set from the parts of every shard. Keys are xored, so that it does not matter where they are. */

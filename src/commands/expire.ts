@@ -12,6 +12,7 @@ import { keyEvents } from '../store/keyspace-events.js'
 import { NO_EXPIRY } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
 import { inspectKey } from './generic-lookup.js'
+import { effectOfRemoval } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from './spec.js'
 
@@ -51,14 +52,26 @@ function setExpiry(call: ShardCall, unitMs: number, baseMs: number): void {
     return
   }
   // A time that has come deletes the key at once.
-  if (expireAtMs <= call.nowMs) {
+  if (call.isOver(expireAtMs)) {
     db.remove()
     call.notify(keyEvents.del, 1)
+    effectOfRemoval(call, 1)
   } else {
     db.setExpire(expireAtMs)
     call.notify(keyEvents.expire, 1)
+    effectOfTime(call, expireAtMs)
   }
   reply.integer(1)
+}
+
+/** The same with the point in time, and with the conditions, which hold again. */
+function effectOfTime(call: ShardCall, expireAtMs: number): void {
+  const { effects, argc } = call
+  if (!effects.isRecording) return
+  effects.begin('PEXPIREAT', argc)
+  call.effectArgument(1)
+  effects.integer(expireAtMs)
+  for (let i = 3; i < argc; i++) call.effectArgument(i)
 }
 
 /** The conditions among the arguments from the third on, or -1 after an error reply. */

@@ -5,7 +5,7 @@
  * `store/move-record.ts`; between shards the router carries it over.
  */
 import { compareBytes } from '../base/bytes.js'
-import { encodeError, errors } from '../resp/errors.js'
+import { errors } from '../resp/errors.js'
 import type { Database } from '../store/database.js'
 import { keyEvents } from '../store/keyspace-events.js'
 import { copyRecord, moveRecord } from '../store/move-record.js'
@@ -15,7 +15,6 @@ import { type CommandSpec, type KeySpec, oneKey } from './spec.js'
 
 const INT32_MIN = -2147483648
 const INT32_MAX = 2147483647
-const NOT_AN_INT32 = encodeError(`ERR value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`)
 
 function rename(call: ShardCall): void {
   renameKey(call, false)
@@ -114,7 +113,7 @@ function databaseAt(call: ShardCall, i: number): Database | undefined {
   const { keyspace, reply } = call
   const index = call.integer(i)
   if (Number.isNaN(index) && call.int64(i) === undefined) reply.error(errors.notAnInteger)
-  else if (!(index >= INT32_MIN && index <= INT32_MAX)) reply.error(NOT_AN_INT32)
+  else if (!(index >= INT32_MIN && index <= INT32_MAX)) reply.error(errors.notAnInt32)
   else if (index < 0 || index >= keyspace.databases) reply.error(errors.dbIndexOutOfRange)
   else return keyspace.database(index)
   return undefined

@@ -14,7 +14,7 @@ const TIMEOUT_NOT_AN_INTEGER = encodeError('ERR timeout is not an integer or out
 const TIMEOUT_NEGATIVE = encodeError('ERR timeout is negative')
 
 /** The longest time that a Node.js timer takes, about 24 days. */
-const TIMER_MS_MAX = 2147483647
+export const TIMER_MS_MAX = 2147483647
 
 function wait(call: MainCall): void {
   const { reply } = call

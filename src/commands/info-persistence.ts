@@ -1,7 +1,8 @@
 /**
- * INFO's section on saving and loading. Main thread. Field names and their order are Redis's; what is about forks and the
- * append-only file shows what Redis shows when there is none.
+ * INFO's section on saving and loading. Main thread. Field names and their order are Redis's; what is about forks
+ * shows what Redis shows when there is none.
  */
+import type { AppendLogState } from './append-log-services.js'
 import { type InfoSources, overShards } from './info-sources.js'
 import type { LoadingState } from './persistence-services.js'
 
@@ -9,6 +10,7 @@ const MS_PER_SECOND = 1000
 
 export function persistenceLines(sources: InfoSources): string[] {
   const { state } = sources.server.persistence
+  const log = sources.server.appendLog.state
   return [
     `loading:${state.loading === null ? 0 : 1}`,
     'async_loading:0',
@@ -25,22 +27,34 @@ export function persistenceLines(sources: InfoSources): string[] {
     `rdb_last_bgsave_time_sec:${state.lastBackgroundSeconds}`,
     `rdb_current_bgsave_time_sec:${state.currentBackgroundSeconds}`,
     `rdb_saves:${state.saves}`,
-    'rdb_last_cow_size:0',
+    `rdb_last_cow_size:${state.lastSaveWaitingBytes}`,
     `rdb_last_load_keys_expired:${state.lastLoadKeysExpired}`,
     `rdb_last_load_keys_loaded:${state.lastLoadKeysLoaded}`,
-    'aof_enabled:0',
-    'aof_rewrite_in_progress:0',
-    'aof_rewrite_scheduled:0',
-    'aof_last_rewrite_time_sec:-1',
-    'aof_current_rewrite_time_sec:-1',
-    'aof_last_bgrewrite_status:ok',
-    'aof_rewrites:0',
-    'aof_rewrites_consecutive_failures:0',
-    'aof_last_write_status:ok',
+    `aof_enabled:${log.isOn ? 1 : 0}`,
+    `aof_rewrite_in_progress:${log.isRewriting ? 1 : 0}`,
+    `aof_rewrite_scheduled:${log.isRewriteScheduled ? 1 : 0}`,
+    `aof_last_rewrite_time_sec:${log.lastRewriteSeconds}`,
+    `aof_current_rewrite_time_sec:${log.currentRewriteSeconds}`,
+    `aof_last_bgrewrite_status:${log.isLastRewriteOk ? 'ok' : 'err'}`,
+    `aof_rewrites:${log.rewrites}`,
+    `aof_rewrites_consecutive_failures:${log.consecutiveFailures}`,
+    `aof_last_write_status:${log.isLastWriteOk ? 'ok' : 'err'}`,
     'aof_last_cow_size:0',
     'module_fork_in_progress:0',
     'module_fork_last_cow_size:0',
+    ...(log.isOn ? logLines(log) : []),
     ...(state.loading === null ? [] : loadingLines(state.loading, sources.nowMs)),
+  ]
+}
+
+function logLines(log: AppendLogState): string[] {
+  return [
+    `aof_current_size:${log.currentBytes}`,
+    `aof_base_size:${log.baseBytes}`,
+    'aof_pending_rewrite:0',
+    `aof_buffer_length:${log.bufferBytes}`,
+    `aof_pending_bio_fsync:${log.pendingSyncs}`,
+    `aof_delayed_fsync:${log.delayedSyncs}`,
   ]
 }
 

@@ -4,6 +4,7 @@
  * Runs on the main thread. The reply is deferred until every shard has sent its statistics, all taken at INFO's own
  * place in the order, so that the figures of one reply belong together.
  */
+import { backupLines } from './info-backup.js'
 import { memoryLines } from './info-memory.js'
 import { persistenceLines } from './info-persistence.js'
 import { clientLines, cpuLines, replicationLines, serverLines, shardkeepLines, trafficLines } from './info-sections.js'
@@ -28,6 +29,7 @@ const sections: readonly InfoSection[] = [
   { title: 'Clients', byDefault: true, lines: clientLines },
   { title: 'Memory', byDefault: true, lines: memoryLines },
   { title: 'Persistence', byDefault: true, lines: persistenceLines },
+  { title: 'Backup', byDefault: true, lines: backupLines },
   { title: 'Stats', byDefault: true, lines: trafficLines },
   { title: 'Replication', byDefault: true, lines: replicationLines },
   { title: 'CPU', byDefault: true, lines: cpuLines },

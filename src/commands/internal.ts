@@ -2,8 +2,10 @@
  * Commands that the router sends to shards on behalf of clients' commands. Clients cannot call them.
  */
 import { RecordExport, RecordImport } from '../store/record-image.js'
+import { effectOfRemoval, ownsKey } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { allKeys, type CommandSpec, type KeySpec, oneKey, type ShardHandler } from './spec.js'
+import { effectOfState } from './state-effect.js'
 
 /** `shard.watch key connection` */
 function watch(call: ShardCall): void {
@@ -40,6 +42,12 @@ function resetStatistics(call: ShardCall): void {
 /** `shard.setting name value` */
 function setting(call: ShardCall): void {
   call.self.applySetting(call.text(1), call.text(2))
+  call.reply.ok()
+}
+
+/** `shard.pause-expiry paused`: 1 while CLIENT PAUSE stands. What has expired cannot be seen, but is not removed then. */
+function pauseExpiry(call: ShardCall): void {
+  call.keyspace.lazyExpireDeletes = call.integer(1) === 0
   call.reply.ok()
 }
 
@@ -85,6 +93,7 @@ function* importSteps(call: ShardCall): Generator<undefined> {
   const key = call.copy(1)
   const record = new RecordImport()
   while (!record.step(call.db, key, imageArgument(call), call.portions.stepElements)) yield
+  if (call.effects.isRecording && ownsKey(call, 1)) effectOfState(call.effects, call.db, key)
   call.reply.ok()
 }
 
@@ -98,6 +107,8 @@ function imageArgument({ bytes, offsets, lengths }: ShardCall): Uint8Array {
 function remove(call: ShardCall): void {
   const found = call.findForWrite(1)
   if (found) call.db.remove()
+  // A key that was lent has not gone.
+  if (found && ownsKey(call, 1)) effectOfRemoval(call, 1)
   call.reply.integer(found ? 1 : 0)
 }
 
@@ -147,6 +158,7 @@ export const shardBegin = internal('begin', -2, allKeys(1, 'RO'), begin)
 export const shardStatistics = internal('statistics', 1, [], statistics)
 export const shardResetStatistics = internal('reset-statistics', 1, [], resetStatistics)
 export const shardSetting = internal('setting', 3, [], setting)
+export const shardPauseExpiry = internal('pause-expiry', 2, [], pauseExpiry)
 export const shardEvict = internal('evict', 2, [], evict)
 export const shardServe = internal('serve', -1, allKeys(1, 'RO'), serve)
 export const shardUnpark = internal('unpark', 2, [], unpark)
@@ -170,6 +182,7 @@ export const internalCommands: readonly CommandSpec[] = [
   shardStatistics,
   shardResetStatistics,
   shardSetting,
+  shardPauseExpiry,
   shardEvict,
   shardServe,
   shardUnpark,

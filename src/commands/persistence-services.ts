@@ -27,6 +27,8 @@ export interface PersistenceState {
   readonly lastBackgroundSeconds: number
   readonly currentBackgroundSeconds: number
   readonly saves: number
+  /** The most memory that the last save took for what was written ahead of its turn. */
+  readonly lastSaveWaitingBytes: number
   readonly lastLoadKeysExpired: number
   readonly lastLoadKeysLoaded: number
 }

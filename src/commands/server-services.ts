@@ -5,6 +5,8 @@
 import type { Clock } from '../base/clock.js'
 import type { LatencySeries } from '../base/latency-monitor.js'
 import type { SlowlogEntry } from '../base/slowlog.js'
+import type { AppendLogServices } from './append-log-services.js'
+import type { BackupServices } from './backup-services.js'
 import type { PersistenceServices } from './persistence-services.js'
 import type { CommandSpec } from './spec.js'
 
@@ -221,6 +223,8 @@ export interface ScriptServices {
   /** @returns the script's digest, or the text of an error */
   load(body: Uint8Array): Uint8Array | string
   has(bytes: Uint8Array, offset: number, length: number): boolean
+  /** The text of the script with that digest. */
+  bodyOf(digest: Uint8Array): Uint8Array | undefined
   flush(): void
   /** Ends the scripts, or functions, that run and have not written. */
   kill(isFunction: boolean): 'killed' | 'not-busy' | 'written' | 'other-kind'
@@ -278,6 +282,8 @@ export interface ServerServices {
   readonly executable: string
   readonly configFile: string
   readonly config: ConfigurationView
+  /** Which settings have reached the shards. `whenApplied` calls when all have that were changed so far. */
+  readonly shardSettings: { readonly areApplied: boolean; whenApplied(then: () => void): void }
   readonly commandTable: CommandTableView
   readonly network: NetworkStatistics
   /** Statistics of commands that ran on the main thread, in the shards' shape. */
@@ -328,6 +334,8 @@ export interface ServerServices {
   }
 
   readonly persistence: PersistenceServices
+  readonly backups: BackupServices
+  readonly appendLog: AppendLogServices
   /** Bytes in use, by the measure of `usedMemoryBytes` in memory-overhead.ts: when start-up was complete, and at most so far. */
   readonly startupMemoryBytes: number
   peakMemoryBytes: number

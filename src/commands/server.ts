@@ -59,6 +59,7 @@ function swapdb(call: ShardCall): void {
   }
   call.self.watches.databasesSwapped(first, second)
   call.keyspace.swapDatabases(first, second)
+  call.keyspace.stats.dirty++
   call.reply.ok()
 }
 

@@ -13,6 +13,9 @@ import type { ReplyWriter } from '../resp/reply-writer.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
 import { type KeyspaceEvent, keyEvents } from '../store/keyspace-events.js'
+import type { Effects } from './effects.js'
+import type { ShardSnapshots } from './rdb/shard-snapshots.js'
+import type { ReplayReport } from './replay.js'
 import type { ShardStatistics } from './server-services.js'
 import type { CommandSpec } from './spec.js'
 
@@ -79,6 +82,38 @@ export interface ShardScripts {
   deleteLibrary(name: Uint8Array): void
   /** From now on scripts of other shards may have commands executed here, until the lock owner gives its locks back. */
   attend(owner: number): void
+  /**
+   * From now on commands of scripts that write are refused with this error, encoded; null: no more. With it, functions are
+   * refused that do not say that they write nothing.
+   */
+  writeRefusal: Uint8Array | null
+  /** The script of the frame behind this one, which has the same number, is run for a client that tracks what it reads. */
+  trackNext(client: number): void
+}
+
+/** The file that a shard's part of the append-only log goes to. */
+export interface JournalFile {
+  /** -1 for none. */
+  readonly descriptor: number
+  /** `appendfsync always`. */
+  readonly syncsAlways: boolean
+  readonly hasTimes: boolean
+}
+
+/** A shard's part of the append-only log. */
+export interface ShardJournal {
+  open(file: JournalFile): void
+  change(syncsAlways: boolean, hasTimes: boolean): void
+  requestMark(): void
+}
+
+/** Executes records of the append-only log, portion by portion. */
+export interface ShardReplay {
+  /** Records with a number above the cut are passed over. */
+  open(path: string, cut: number): void
+  step(): ReplayReport
+  /** Executes records that are whole; `database` is that of the first. */
+  run(bytes: Uint8Array, offset: number, length: number, database: number): ReplayReport
 }
 
 /** What internal commands ask of the shard that executes them. */
@@ -86,6 +121,9 @@ export interface ShardSelf {
   readonly watches: WatchRegistry
   readonly scripts: ShardScripts
   readonly tracking: TrackingRegistry
+  readonly journal: ShardJournal
+  readonly snapshots: ShardSnapshots
+  readonly replay: ShardReplay
   /** Set at the start of a transaction whose watch was broken: its conditional commands are passed over. */
   transactionAborted: boolean
   statistics(): ShardStatistics
@@ -97,6 +135,8 @@ export interface ShardSelf {
   /** The blocked client with this ticket does not wait here any more, if it did. */
   unpark(ticket: number): void
   applySetting(name: string, value: string): void
+  /** A warning for whoever runs the server. */
+  readonly log: (message: string) => void
   /** Evicts keys that hold so many bytes, as far as its time allows. @returns how many went */
   evict(bytes: number): number
 }
@@ -141,6 +181,8 @@ export class ShardCall {
     readonly self: ShardSelf,
     /** Shared by all calls of a shard. */
     readonly settings: ShardSettings,
+    /** Likewise: what the log of writes gets of the command in hand. */
+    readonly effects: Effects,
   ) {}
 
   /** What `inSlices` was given, for the executor. */
@@ -158,6 +200,11 @@ export class ShardCall {
   inSlices(work: Iterator<undefined>): void {
     if (this.mayBeSliced) this.longWork = work
     else while (work.next().done !== true);
+  }
+
+  /** Whether what was to go at this time is to go at once. */
+  isOver(timeMs: number): boolean {
+    return timeMs <= this.keyspace.dueMs
   }
 
   /** Makes room for so many arguments; what was known of the last ones is gone. */
@@ -264,6 +311,11 @@ export class ShardCall {
   notifyTaken(event: KeyspaceEvent, i: number, isGone: boolean): void {
     this.notify(event, i)
     if (isGone) this.notify(keyEvents.del, i)
+  }
+
+  /** The next argument of the effect that was begun is argument `i`. */
+  effectArgument(i: number): void {
+    this.effects.argument(this.bytes, this.offsets[i] as number, this.lengths[i] as number)
   }
 
   /** Replies with argument `i` as a bulk string. */

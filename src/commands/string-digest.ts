@@ -12,6 +12,7 @@ import { encodeError, errors, wrongArity } from '../resp/errors.js'
 import { keyEvents } from '../store/keyspace-events.js'
 import { ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
+import { effectOfRemoval } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
 
@@ -76,6 +77,7 @@ function delex(call: ShardCall): void {
 function removeKey(call: ShardCall): void {
   call.db.remove()
   call.notify(keyEvents.del, 1)
+  effectOfRemoval(call, 1)
 }
 
 /** Whether DELEX's condition holds for the value in hand; undefined after an error reply. */

@@ -9,6 +9,7 @@ import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, keysArgument, keyValueArgument, valueArgument } from './generic-arguments.js'
+import { effectOfSet, ownsKey } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { allKeys, type CommandSpec } from './spec.js'
 import { MSETEX_OPTIONS, options, StringOption, timeArguments } from './string-options.js'
@@ -103,7 +104,16 @@ function msetex(call: ShardCall): void {
     return
   }
   storePairs(call, 2, end, expireAtMs)
+  effectOfPairs(call, end, expireAtMs)
   reply.integer(1)
+}
+
+/** What MSETEX did, as commands that other servers know as well. Of keys of other shards these hear themselves. */
+function effectOfPairs(call: ShardCall, end: number, expireAtMs: number): void {
+  const { effects } = call
+  if (!effects.isRecording) return
+  effects.none()
+  for (let i = 2; i < end; i += 2) if (ownsKey(call, i)) effectOfSet(call, i, i + 1, expireAtMs)
 }
 
 export const stringManyCommands: readonly CommandSpec[] = [

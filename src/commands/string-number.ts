@@ -146,6 +146,13 @@ function incrbyfloat(call: ShardCall): void {
   if (found) replaceText(db, length, encodingOfText(length))
   else storeNewText(call, length, encodingOfText(length))
   call.notify(keyEvents.incrbyfloat, 1)
+  const { effects } = call
+  if (effects.isRecording) {
+    effects.begin('SET', 4)
+    call.effectArgument(1)
+    effects.argument(text, 0, length)
+    effects.text('KEEPTTL')
+  }
   reply.bulk(text, 0, length)
 }
 

@@ -30,7 +30,7 @@ function append(call: ShardCall): void {
     return
   }
   const oldLength = db.valueLength
-  if (oldLength + length > call.settings.protoMaxBulkLen) {
+  if (oldLength + length > call.settings.protoMaxBulkLen && !call.keyspace.isReplaying) {
     reply.error(errors.stringTooLong)
     return
   }
@@ -105,7 +105,7 @@ function setrange(call: ShardCall): void {
     return
   }
   const end = start + length
-  if (end > call.settings.protoMaxBulkLen) {
+  if (end > call.settings.protoMaxBulkLen && !call.keyspace.isReplaying) {
     reply.error(errors.stringTooLong)
     return
   }

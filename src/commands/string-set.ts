@@ -11,6 +11,7 @@ import { keyEvents } from '../store/keyspace-events.js'
 import { encodingOfValue } from '../store/string-encoding.js'
 import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 import { keyArgument, valueArgument } from './generic-arguments.js'
+import { effectOfExpiry, effectOfRemoval, effectOfSame, effectOfSet } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
 import { digestMatches, isDigest, notADigest, valueEquals } from './string-digest.js'
@@ -68,7 +69,9 @@ function setWithOptions(call: ShardCall): void {
   } else {
     reply.nil()
   }
-  if (allowed) storeValue(call, 2, expireAtMs)
+  if (!allowed) return
+  storeValue(call, 2, expireAtMs)
+  if (expireAtMs >= 0 || options.has(StringOption.get) || options.compares) effectOfSet(call, 1, 2, expireAtMs)
 }
 
 /** Whether the condition among the options holds for the value in hand, or for its absence. */
@@ -103,6 +106,7 @@ function setWithTtl(call: ShardCall, unitMs: number): void {
   const expireAtMs = expiryAt(call, 2, unitMs, call.nowMs)
   if (Number.isNaN(expireAtMs)) return
   storeValue(call, 3, expireAtMs)
+  effectOfSet(call, 1, 3, expireAtMs)
   call.reply.ok()
 }
 
@@ -117,6 +121,7 @@ function getset(call: ShardCall): void {
     reply.bulk(db.bytes, db.valueOffset, db.valueLength)
   }
   storeValue(call, 2, NO_EXPIRY)
+  effectOfSame(call, 'SET', 3)
 }
 
 function getex(call: ShardCall): void {
@@ -134,15 +139,19 @@ function getex(call: ShardCall): void {
   if (Number.isNaN(expireAtMs)) return
   reply.bulk(db.bytes, db.valueOffset, db.valueLength)
   if (options.has(StringOption.persist)) {
-    if (db.persist()) call.notify(keyEvents.persist, 1)
+    if (!db.persist()) return
+    call.notify(keyEvents.persist, 1)
+    effectOfSame(call, 'PERSIST', 2)
   } else if (!options.hasTime) {
     return
-  } else if (options.timeIsAbsolute && expireAtMs <= call.nowMs) {
+  } else if (options.timeIsAbsolute && call.isOver(expireAtMs)) {
     db.remove()
     call.notify(keyEvents.del, 1)
+    effectOfRemoval(call, 1)
   } else {
     db.setExpire(expireAtMs)
     call.notify(keyEvents.expire, 1)
+    effectOfExpiry(call, 1, expireAtMs)
   }
 }
 

@@ -8,6 +8,7 @@ import { errors } from '../resp/errors.js'
 import { keyEvents } from '../store/keyspace-events.js'
 import { ValueType } from '../store/value-type.js'
 import { keyArgument } from './generic-arguments.js'
+import { effectOfRemoval } from './key-effects.js'
 import type { ShardCall } from './shard-call.js'
 import { type CommandSpec, oneKey } from './spec.js'
 import { stringDigestCommands } from './string-digest.js'
@@ -34,6 +35,7 @@ function getdel(call: ShardCall): void {
     reply.bulk(db.bytes, db.valueOffset, db.valueLength)
     db.remove()
     call.notify(keyEvents.del, 1)
+    effectOfRemoval(call, 1)
   }
 }
 

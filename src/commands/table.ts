@@ -6,6 +6,8 @@
  */
 import { assert } from '../base/assert.js'
 import { ACL_CATEGORIES, aclCommands } from './acl.js'
+import { appendLogCommands } from './append-log.js'
+import { backupCommands } from './backup.js'
 import { bitmapCommands } from './bitmap/bitmap.js'
 import { clientCommands } from './client.js'
 import { commandCommands } from './command.js'
@@ -22,6 +24,7 @@ import { hashCommands } from './hash/hash.js'
 import { hyperloglogCommands } from './hyperloglog/hyperloglog.js'
 import { infoCommands } from './info.js'
 import { internalCommands } from './internal.js'
+import { journalCommands } from './journal.js'
 import { latencyCommands } from './latency.js'
 import { listCommands } from './list/list.js'
 import { lolwutCommands } from './lolwut.js'
@@ -34,6 +37,7 @@ import { dumpCommands } from './rdb/dump.js'
 import { migrateCommands, shardMigrateDump, shardMigrated } from './rdb/migrate.js'
 import { restoreCommands } from './rdb/restore.js'
 import { snapshotCommands } from './rdb/snapshot.js'
+import { replayCommands } from './replay.js'
 import { replicationCommands } from './replication.js'
 import { scanCommands } from './scan.js'
 import { evalCommands } from './scripting/eval.js'
@@ -94,12 +98,16 @@ export const commands: readonly CommandSpec[] = [
   ...lolwutCommands,
   ...replicationCommands,
   ...persistenceCommands,
+  ...appendLogCommands,
+  ...backupCommands,
 ]
 
 /** Every entry that can be executed, subcommands and internal ones included, by id. */
 export const specs: readonly CommandSpec[] = [
   ...commands.flatMap((command) => [command, ...(command.subcommands ?? [])]),
   ...internalCommands,
+  ...journalCommands,
+  ...replayCommands,
   ...debugShardCommands,
   debugReload,
   ...debugPopulateCommands,

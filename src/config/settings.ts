@@ -7,6 +7,7 @@
  */
 
 import type { Setting, SettingArea } from './setting.js'
+import { backupSettings } from './settings/backup.js'
 import { generalSettings } from './settings/general.js'
 import { encodingSettings, memorySettings } from './settings/memory.js'
 import { networkSettings } from './settings/network.js'
@@ -23,6 +24,7 @@ export const settingAreas: readonly SettingArea[] = [
   memorySettings,
   encodingSettings,
   persistenceSettings,
+  backupSettings,
   replicationSettings,
   clusterSettings,
   tlsSettings,

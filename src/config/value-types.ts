@@ -129,6 +129,38 @@ export function memory(min: bigint, max: bigint, options: MemoryOptions = {}): V
   }
 }
 
+const DURATION_UNITS = [
+  ['w', 604800n],
+  ['d', 86400n],
+  ['h', 3600n],
+  ['m', 60n],
+  ['s', 1n],
+] as const
+
+function formatDuration(seconds: bigint): string {
+  for (const [unit, size] of DURATION_UNITS) {
+    if (seconds !== 0n && seconds % size === 0n) return `${seconds / size}${unit}`
+  }
+  return String(seconds)
+}
+
+/** A time such as `24h`: weeks, days, hours, minutes or seconds, which are meant without a unit. Held in seconds. */
+export function duration(min: bigint, max: bigint): ValueType<bigint> {
+  return {
+    ...ONE_WORD,
+    description: `time such as 24h, ${describeBounds(min, max, formatDuration)}`,
+    parse(words) {
+      const parts = /^([0-9]{1,18})([wdhms]?)$/.exec(words[0]!.toLowerCase())
+      if (parts === null) return new Refusal('argument must be a time such as 30s, 15m, 24h, 7d or 4w')
+      const size = DURATION_UNITS.find(([unit]) => unit === parts[2])?.[1] ?? 1n
+      const seconds = BigInt(parts[1]!) * size
+      return seconds < min || seconds > max ? outOfBounds(formatDuration(min), formatDuration(max)) : seconds
+    },
+    print: formatDuration,
+    rewriteLines: (value, defaultValue) => oneLine(formatDuration(value), value === defaultValue),
+  }
+}
+
 /** A number written in octal, such as a file mode. */
 export function octal(min: bigint, max: bigint): ValueType<bigint> {
   const print = (value: bigint) => value.toString(8)

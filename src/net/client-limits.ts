@@ -11,7 +11,7 @@ import type { LogLines } from '../base/log-lines.js'
 import type { Configuration, OutputBufferLimit } from '../config/configuration.js'
 import type { ClientTable, OutputLimits } from './client-table.js'
 import type { Connection } from './connection.js'
-import type { DispatchPolicy } from './dispatcher.js'
+import type { DispatchPolicy } from './dispatch-policy.js'
 
 /** Byte ranges of a command are 32-bit numbers: this much input is too much, whatever the limit says. */
 const QUERY_BYTES_MAX = 2 ** 31 - 1

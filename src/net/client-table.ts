@@ -68,6 +68,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   dispatcher!: Dispatcher
   /** Called with what a shard tells of its own accord, see `Notice` in frames.ts. */
   onNotice: (kind: number, number: number, bytes: Uint8Array, offset: number, length: number) => void = () => {}
+  /** Called at the end of a turn, before the shards get what it has brought. */
+  beforePublish: () => void = () => {}
   /** Called when the replies and notices of this turn have been taken in. */
   onTaken: () => void = () => {}
   /** Called when a connection has closed. */
@@ -156,6 +158,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     this.#turnQueued = false
     this.#isTimeStamped = false
     const { router } = this
+    this.beforePublish()
     router.publish()
     const frames = router.poll()
     if (frames > 0) {
@@ -278,7 +281,9 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     const queue = this.#flushQueue
     if (queue.length === 0) return
     this.#flushQueue = []
-    for (const connection of queue) {
+    // The latest first: whoever has sent a message to many is answered before they get it, and goes on meanwhile.
+    for (let i = queue.length - 1; i >= 0; i--) {
+      const connection = queue[i] as Connection
       connection.isFlushQueued = false
       connection.flush()
       if (connection.isStreaming || connection.heldPushBytes > 0) this.checkOutput(connection)

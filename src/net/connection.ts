@@ -16,13 +16,14 @@ import fs from 'node:fs'
 import { releaseChunk } from '../base/buffer-memory.js'
 import { copyOf } from '../base/bytes.js'
 import { ParseState } from '../resp/request-parser.js'
+import { ConnectionOutput } from './connection-output.js'
 import { HeldPushes } from './held-pushes.js'
 import { HeldReplies } from './held-replies.js'
 import type { ClientSocket } from './listener.js'
 import type { Session } from './session.js'
+import type { SharedRun } from './shared-run.js'
 
-const OUTPUT_BYTES_INITIAL = 1024
-/** A connection's own output buffer grows to this; what comes on top goes to the socket first. */
+/** A connection's output is collected up to this; what comes on top goes to the socket first. */
 const OUTPUT_BYTES_MAX = 64 * 1024
 const QUERY_BYTES_MIN = 1024
 /**
@@ -90,8 +91,7 @@ export class Connection {
   /** Bytes of large replies in this turn, or of the one that comes in pieces. */
   #replyBytes = 0
 
-  #output = new Uint8Array(OUTPUT_BYTES_INITIAL)
-  #outputLength = 0
+  readonly #output = new ConnectionOutput(this)
   isFlushQueued = false
   /** Commands of this client are being dispatched: replies that come at once wait for each other, to be one write. */
   isDispatching = false
@@ -135,7 +135,7 @@ export class Connection {
 
   /** Output that the kernel has not taken. */
   get outputBytes(): number {
-    return this.#outputLength + this.socket.writableLength + this.heldPushBytes
+    return this.#output.length + this.socket.writableLength + this.heldPushBytes
   }
 
   /** Bytes of pushes that wait for replies. */
@@ -144,7 +144,7 @@ export class Connection {
   }
 
   get memoryBytes(): number {
-    const buffers = (this.query?.length ?? 0) + this.#output.length
+    const buffers = (this.query?.length ?? 0) + this.#output.memoryBytes
     return OBJECT_BYTES + buffers + this.socket.writableLength + this.heldPushBytes
   }
 
@@ -171,7 +171,7 @@ export class Connection {
     if (
       !this.isDispatching &&
       this.delivered === this.issued &&
-      this.#outputLength === 0 &&
+      this.#output.length === 0 &&
       !this.isStreaming &&
       count > 0
     ) {
@@ -222,16 +222,39 @@ export class Connection {
    */
   push(bytes: Uint8Array, offset: number, length: number): void {
     if (this.isClosed || this.isClosing) return
-    // A command that waits is the last one that was dispatched.
-    const behind = this.session.isAwaiting ? (this.issued - 1) | 0 : this.issued
-    if (this.#pushes === null && !this.#isReplyPartial && ((this.delivered - behind) | 0) >= 0) {
+    if (this.#takesPushes) {
       this.#append(bytes, offset, length)
     } else {
       this.#pushes ??= new HeldPushes()
-      this.#pushes.add(behind, bytes, offset, length)
+      this.#pushes.add(this.#repliesBeforePush, bytes, offset, length)
     }
     // Who does not read must be cut off while the messages come, even when they all come in one turn.
     if (this.isStreaming || this.#pushes !== null) this.owner.checkOutput(this)
+  }
+
+  /** The sequence of the reply that may come behind a push. A command that waits is the last one that was dispatched. */
+  get #repliesBeforePush(): number {
+    return this.session.isAwaiting ? (this.issued - 1) | 0 : this.issued
+  }
+
+  /** A push need not wait for replies. */
+  get #takesPushes(): boolean {
+    return this.#pushes === null && !this.#isReplyPartial && ((this.delivered - this.#repliesBeforePush) | 0) >= 0
+  }
+
+  /**
+   * Joins a run of pushes, if nothing else is to go out in this turn so far. It must leave the run before it is dispatched a
+   * command, whose reply comes before later pushes.
+   */
+  ride(run: SharedRun): boolean {
+    if (this.isClosed || this.isClosing || this.isStreaming || this.isDispatching) return false
+    if (!this.#takesPushes || !this.#output.ride(run)) return false
+    if (!this.isFlushQueued) this.#queueFlush()
+    return true
+  }
+
+  leaveRun(): void {
+    this.#output.leaveRun()
   }
 
   #releasePushes(): void {
@@ -245,43 +268,23 @@ export class Connection {
 
   #append(bytes: Uint8Array, offset: number, length: number): void {
     if (length === 0) return
-    const needed = this.#outputLength + length
-    if (needed > this.#output.length) {
-      if (needed > OUTPUT_BYTES_MAX) {
-        this.#writeCollected()
-        if (this.isClosed) return
-        if (length > OUTPUT_BYTES_MAX) {
-          this.#writeOrQueue(bytes, offset, length)
-          // What the socket has not taken is held against the client's limit at the end of the turn.
-          if (!this.isFlushQueued) this.#queueFlush()
-          return
-        }
+    if (this.#output.length + length > OUTPUT_BYTES_MAX) {
+      this.#writeCollected()
+      if (this.isClosed) return
+      if (length > OUTPUT_BYTES_MAX) {
+        this.#writeOrQueue(bytes, offset, length)
+        // What the socket has not taken is held against the client's limit at the end of the turn.
+        if (!this.isFlushQueued) this.#queueFlush()
+        return
       }
-      this.#growOutput(this.#outputLength + length)
     }
-    if (length < 128) {
-      const output = this.#output
-      let to = this.#outputLength
-      for (let i = offset, end = offset + length; i < end; i++) output[to++] = bytes[i] as number
-    } else {
-      this.#output.set(bytes.subarray(offset, offset + length), this.#outputLength)
-    }
-    this.#outputLength += length
+    this.#output.append(bytes, offset, length)
     if (!this.isFlushQueued) this.#queueFlush()
   }
 
   #queueFlush(): void {
     this.isFlushQueued = true
     this.owner.outputPending(this)
-  }
-
-  #growOutput(needed: number): void {
-    let capacity = this.#output.length
-    while (capacity < needed) capacity *= 2
-    if (capacity === this.#output.length) return
-    const grown = new Uint8Array(capacity)
-    grown.set(this.#output.subarray(0, this.#outputLength))
-    this.#output = grown
   }
 
   /** Writes what has been collected; called once a turn. */
@@ -291,18 +294,12 @@ export class Connection {
   }
 
   #writeCollected(): void {
-    if (this.isClosed || this.#outputLength === 0) return
-    const length = this.#outputLength
-    this.#outputLength = 0
-    this.#writeOrQueue(this.#output, 0, length)
+    if (!this.isClosed && this.#output.length > 0) this.#output.take(this.#writeOrQueue)
   }
 
-  #writeOrQueue(bytes: Uint8Array, offset: number, length: number): void {
-    if (this.isStreaming) {
-      this.#stream(copyOf(bytes, offset, length))
-      return
-    }
-    this.#writeNow(bytes, offset, length)
+  readonly #writeOrQueue = (bytes: Uint8Array, offset: number, length: number): void => {
+    if (this.isStreaming) this.#stream(copyOf(bytes, offset, length))
+    else this.#writeNow(bytes, offset, length)
   }
 
   #writeNow(bytes: Uint8Array, offset: number, length: number): void {
@@ -355,9 +352,7 @@ export class Connection {
   /** Called periodically: gives back the memory that a quiet connection does not need, and lets it be owed more again. */
   shrinkBuffers(idleMs: number): void {
     this.owedMax = Math.min(this.owedMax * 2, OWED_REPLIES_MAX)
-    if (this.#outputLength === 0 && this.#output.length > OUTPUT_BYTES_INITIAL && idleMs > 2000) {
-      this.#output = new Uint8Array(OUTPUT_BYTES_INITIAL)
-    }
+    if (idleMs > 2000) this.#output.shrink()
     if (this.query === null) return
     const used = this.queryBytes
     if (used === 0 && idleMs > 2000) {
@@ -455,6 +450,7 @@ export class Connection {
   closeAfterReplies(): void {
     if (this.isClosing || this.isClosed) return
     this.isClosing = true
+    this.leaveRun()
     this.query = null
     this.queryStart = 0
     this.queryEnd = 0
@@ -472,12 +468,13 @@ export class Connection {
 
   /** True when a connection that is to close owes nothing any more. */
   get mayClose(): boolean {
-    return this.isClosing && this.owed === 0 && this.#outputLength === 0
+    return this.isClosing && this.owed === 0 && this.#output.length === 0
   }
 
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.#output.drop()
     const { query } = this
     // Not at once: this may be the buffer that commands are being read from.
     if (query !== null) setImmediate(freeIfLarge, query)

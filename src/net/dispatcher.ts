@@ -18,12 +18,14 @@ import { mayWait, routeBlocking } from '../router/blocking-route.js'
 import type { Router } from '../router/router.js'
 import { isScript } from '../router/scripts.js'
 import type { Connection } from './connection.js'
+import type { DispatchPolicy } from './dispatch-policy.js'
 import { deliver, MainCommands } from './main-commands.js'
 import type { Monitors } from './monitors.js'
 import type { Scripting } from './scripting.js'
 import type { Session } from './session.js'
 import { beginTracked, endTracked } from './tracking.js'
 import { sessionCommands } from './transaction-commands.js'
+import { refusalOfWrites } from './write-refusals.js'
 
 /** So much of what a client sends is kept while CLIENT PAUSE holds it back; the rest waits in the kernel. */
 const PAUSED_QUERY_BYTES_MAX = 64 * 1024
@@ -45,22 +47,6 @@ const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
 /** A client that monitors is a replica of a kind, in Redis, and replicas must leave the keyspace alone. */
 const KEYSPACE_FLAGS: ReadonlySet<string> = new Set(['readonly', 'write', 'may_replicate'])
 const MONITOR_REFUSAL = encodeError("ERR Replica can't interact with the keyspace")
-
-/** What the dispatcher must know of the server's state; the wiring keeps it up to date. */
-export interface DispatchPolicy {
-  requiresPassword: boolean
-  protoMaxBulkLen: number
-  /** Commands flagged `denyoom` are refused. */
-  isOutOfMemory(): boolean
-  /** CLIENT PAUSE: until when, and what. */
-  pausedUntilMs: number
-  pauseMode: 'write' | 'all'
-  isShuttingDown: boolean
-  /** The data set is being loaded: only commands flagged `loading` are done. */
-  isLoading: boolean
-  /** The data set cannot be saved: commands that write are refused. */
-  refusesWrites: boolean
-}
 
 export interface DispatchEvents {
   protocolError(connection: Connection, reason: string): void
@@ -156,6 +142,7 @@ export class Dispatcher {
   }
 
   #process(connection: Connection, bytes: Uint8Array, from: number, limit: number): number {
+    connection.leaveRun()
     connection.isDispatching = true
     const end = this.#dispatchAll(connection, bytes, from, limit)
     connection.isDispatching = false
@@ -283,8 +270,9 @@ export class Dispatcher {
       return true
     }
     // As in Redis, PING tells whoever watches over the server.
-    if (this.policy.refusesWrites && (isOrHas(this.#writes, session, spec, id) || spec.name === 'ping')) {
-      this.#reject(connection, errors.cannotSave, id)
+    const writeRefusal = refusalOfWrites(this.policy)
+    if (writeRefusal !== null && (isOrHas(this.#writes, session, spec, id) || spec.name === 'ping')) {
+      this.#reject(connection, writeRefusal, id)
       return true
     }
     if (session.isRestricted) {
@@ -304,8 +292,8 @@ export class Dispatcher {
       return true
     }
     if (this.policy.pausedUntilMs > this.nowMs && this.#isPaused(session, spec, id)) {
-      const mayPass = kind === CommandKind.script && session.transaction === null && this.policy.pauseMode === 'write'
-      if (!mayPass || !this.scripting.registry.declaresNoWrites(id, bytes, offsets, lengths)) return false
+      const mayPass = kind === CommandKind.script && this.policy.pauseMode === 'write'
+      if (!mayPass || !this.scripting.declaresNoWrites(id, bytes, offsets, lengths)) return false
     }
     if (session.replyMode === 'skip-next') session.replyMode = 'skip'
     session.commandsTotal++
@@ -367,7 +355,11 @@ export class Dispatcher {
 
   /** As in Redis, a pause of writes holds them back even where they would only be queued, and EXEC only when it writes. */
   #isPaused(session: Session, spec: CommandSpec, id: number): boolean {
-    return this.policy.pauseMode === 'all' || isOrHas(this.#pausable, session, spec, id)
+    if (this.policy.pauseMode === 'all' || this.#pausable[id] !== 0) return true
+    if (spec.name !== 'exec' || session.transaction === null) return false
+    return session.transaction.some(
+      (queued) => this.#pausable[idOf(queued.spec)] !== 0 && queued.writesNothing !== true,
+    )
   }
 
   #queue(
@@ -389,7 +381,8 @@ export class Dispatcher {
       argv.push(copyOf(bytes, offset, lengths[i] as number))
       session.queuedBytes += lengths[i] as number
     }
-    session.transaction?.push({ spec, argv, database: session.database, flags: 0 })
+    const writesNothing = isScript(spec) && this.scripting.declaresNoWrites(idOf(spec), bytes, offsets, lengths)
+    session.transaction?.push({ spec, argv, database: session.database, flags: 0, writesNothing })
     const sequence = connection.issued
     connection.issued = (sequence + 1) | 0
     this.#writer.attachScratch()
@@ -408,7 +401,7 @@ export class Dispatcher {
     const { registry } = this.scripting
     const { session, slot } = connection
     const refusal = registry.find(id, bytes, offsets, lengths, argc)
-    if (refusal === errors.outOfMemory) {
+    if (refusal !== null && registry.isOfState(refusal)) {
       this.#reject(connection, refusal, id)
       return
     }

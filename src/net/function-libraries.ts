@@ -5,7 +5,7 @@
  * every shard gets it, at one place in the order, so that a call always finds the same libraries wherever it runs.
  * Invariant: what a shard knows after the commands that were sent to it is what `libraries` says.
  */
-import { latin1Of } from '../base/bytes.js'
+import { asciiBytes, latin1Of } from '../base/bytes.js'
 import { shardFunctionDelete, shardFunctionLoad } from '../commands/scripting/function-internal.js'
 import type {
   FunctionLibrary,
@@ -35,6 +35,11 @@ export interface FoundFunction {
   readonly library: FunctionLibrary
   readonly function: LibraryFunction
 }
+
+const FUNCTION = asciiBytes('FUNCTION')
+const DELETE = asciiBytes('DELETE')
+const LOAD = asciiBytes('LOAD')
+const REPLACE = asciiBytes('REPLACE')
 
 /** Libraries that can stand beside each other. */
 class LibrarySet {
@@ -71,6 +76,8 @@ export class FunctionLibraries implements FunctionServices {
   /** The command that has called the function which runs on each shard, as far as one has run for a while. */
   readonly #commands: (readonly Uint8Array[])[] = []
   #set = new LibrarySet()
+  /** Called with each command that would make a change again: the log of writes gets it. */
+  onChange: (argv: readonly Uint8Array[]) => void = () => {}
 
   constructor(
     private readonly tryLibrary: TryLibrary,
@@ -163,11 +170,16 @@ export class FunctionLibraries implements FunctionServices {
   #change(set: LibrarySet): void {
     const before = this.#set.libraries
     this.#set = set
-    for (const name of before.keys())
-      if (!set.libraries.has(name)) this.tellShards(shardFunctionDelete, [NO_BYTES, Buffer.from(name, 'latin1')])
+    for (const name of before.keys()) {
+      if (set.libraries.has(name)) continue
+      const nameBytes = Buffer.from(name, 'latin1')
+      this.tellShards(shardFunctionDelete, [NO_BYTES, nameBytes])
+      this.onChange([FUNCTION, DELETE, nameBytes])
+    }
     for (const [name, library] of set.libraries) {
       if (before.get(name) === library) continue
       this.tellShards(shardFunctionLoad, [NO_BYTES, Buffer.from(name, 'latin1'), library.body])
+      this.onChange([FUNCTION, LOAD, REPLACE, library.code])
     }
   }
 }

@@ -16,6 +16,7 @@ import type { CommandSpec } from '../commands/spec.js'
 import { lookup, specs } from '../commands/table.js'
 import { quoteArgument } from '../config/arguments.js'
 import type { CommandRequest } from '../hops/request.js'
+import { isScript } from '../router/scripts.js'
 import { hideSecrets } from './secrets.js'
 
 /** A connection, as far as it is needed here. */
@@ -24,9 +25,11 @@ export interface MonitorConnection {
   push(bytes: Uint8Array, offset: number, length: number): void
 }
 
-/** Administrative commands are not shown, as in Redis. */
+/** Administrative commands are not shown, as in Redis. Scripts are, ahead of what they call. */
 const HIDING_FLAGS: ReadonlySet<string> = new Set(['admin', 'skip_monitor'])
-const hidden = new Set<CommandSpec>(specs.filter(({ flags }) => flags.some((flag) => HIDING_FLAGS.has(flag))))
+const hidden = new Set<CommandSpec>(
+  specs.filter((spec) => !isScript(spec) && spec.flags.some((flag) => HIDING_FLAGS.has(flag))),
+)
 
 /**
  * So much of a command's arguments is shown. Redis shows all: of a value of 100 MB that does not print, 400 MB to each
@@ -36,6 +39,8 @@ const SHOWN_BYTES_MAX = 1024 * 1024
 
 export class Monitors {
   isActive = false
+  /** Told when the first one comes and when the last one has gone. */
+  onChange: (isActive: boolean) => void = () => {}
   readonly #connections = new Set<MonitorConnection>()
   readonly #clock: Clock
 
@@ -45,12 +50,19 @@ export class Monitors {
 
   add(connection: MonitorConnection): void {
     this.#connections.add(connection)
-    this.isActive = true
+    this.#noteCount()
   }
 
   remove(connection: MonitorConnection): void {
     this.#connections.delete(connection)
-    this.isActive = this.#connections.size > 0
+    this.#noteCount()
+  }
+
+  #noteCount(): void {
+    const isActive = this.#connections.size > 0
+    if (isActive === this.isActive) return
+    this.isActive = isActive
+    this.onChange(isActive)
   }
 
   /** Shows a command of a client, with the database that it has now. */

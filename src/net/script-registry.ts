@@ -11,7 +11,7 @@ import { asciiBytes, copyOf } from '../base/bytes.js'
 import { DIGEST_DIGITS, DigestTable } from '../base/digest-table.js'
 import { parseInt64, parseSafeInteger } from '../base/integer.js'
 import { needsMemory, parseShebang, ScriptFlag } from '../commands/scripting/script-flags.js'
-import { shardScriptFlush, shardScriptLoad } from '../commands/scripting/script-internal.js'
+import { shardRefuseWrites, shardScriptFlush, shardScriptLoad } from '../commands/scripting/script-internal.js'
 import type { ScriptServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { idOf, specs } from '../commands/table.js'
@@ -22,8 +22,10 @@ import type { ScriptBoard } from '../ring/script-board.js'
 import { runWidened } from '../router/feeding.js'
 import type { Router } from '../router/router.js'
 import type { PreparedScript, ScriptKnowledge } from '../router/scripts.js'
+import { announceReader } from '../router/tracking-route.js'
 import { namesItsKeys } from './script-analysis.js'
 import type { ScriptCompiler } from './script-compiler.js'
+import { refusalOfScripts, refusalOfWrites, type WriteState } from './write-refusals.js'
 
 const NO_SCRIPT = encodeError('NOSCRIPT No matching script. Please use EVAL.')
 const TOO_MANY_KEYS = encodeError("ERR Number of keys can't be greater than number of args")
@@ -61,11 +63,13 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
   readonly #router: Router
   readonly #compiler: ScriptCompiler
   readonly #board: ScriptBoard
-  readonly #isOutOfMemory: () => boolean
+  readonly #state: WriteState
   readonly #touch: () => void
   readonly #digests = new DigestTable()
   #scripts: Script[] = []
   #textBytes = 0
+  /** Why scripts may not write, as the shards know it. */
+  #shownRefusal: Uint8Array | null = null
   /** The home of the script without keys that came last. */
   #lastHome = 0
   /** That of the command that `find` has looked at. */
@@ -75,17 +79,11 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
   #offsets = new Int32Array(64)
 
   /** @param touch makes sure that what is written to the rings goes out */
-  constructor(
-    router: Router,
-    compiler: ScriptCompiler,
-    board: ScriptBoard,
-    isOutOfMemory: () => boolean,
-    touch: () => void,
-  ) {
+  constructor(router: Router, compiler: ScriptCompiler, board: ScriptBoard, state: WriteState, touch: () => void) {
     this.#router = router
     this.#compiler = compiler
     this.#board = board
-    this.#isOutOfMemory = isOutOfMemory
+    this.#state = state
     this.#touch = touch
   }
 
@@ -114,6 +112,10 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     return this.#digests.find(bytes, offset, length) >= 0
   }
 
+  bodyOf(digest: Uint8Array): Uint8Array | undefined {
+    return this.#scripts[this.#digests.find(digest, 0, digest.length)]?.body
+  }
+
   flush(): void {
     this.#digests.clear()
     this.#scripts = []
@@ -133,6 +135,7 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
    * @returns an encoded error when there is none or it may not be run, else null
    */
   find(id: number, bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): Uint8Array | null {
+    this.#showWriteRefusal()
     if (naming[id] === Naming.none) {
       this.#showMemory()
       return null
@@ -190,6 +193,7 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     }
     router.nextGsn()
     this.#announce(script, home)
+    if (router.reader !== null) this.#announceReader(router.reader, home, bytes, offsets, lengths, argc)
     const idAndDb = id | (database << 16)
     if (naming[id] === Naming.byDigest) {
       router.sendRanges(home, slot, sequence, idAndDb, flags, 0, bytes, offsets, lengths, argc)
@@ -208,12 +212,14 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     const id = idOf(spec)
     if (naming[id] === Naming.none) {
       this.#showMemory()
+      this.#showWriteRefusal()
       const home = this.#homeOf(argv.slice(FIRST_KEY))
       return { request, home, reachesShards: router.shardCount > 1 }
     }
     const { bytes, offsets, lengths } = pack(argv)
     const refusal = this.find(id, bytes, offsets, lengths, argv.length)
-    if (refusal !== null) return refusal === errors.outOfMemory ? NO_MEMORY_FOR_SCRIPT : refusal
+    if (refusal === errors.outOfMemory) return NO_MEMORY_FOR_SCRIPT
+    if (refusal !== null) return (refusal === this.#shownRefusal ? refusalOfScripts(this.#state) : null) ?? refusal
     const script = this.#found
     const onlyHome = this.#onlyHome(script, bytes, offsets, lengths)
     const home =
@@ -221,6 +227,11 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     this.#announce(script, home)
     const named = [argv[0] as Uint8Array, script.digest, ...argv.slice(2)]
     return { request: { ...request, argv: named, flags }, home, reachesShards: onlyHome < 0 }
+  }
+
+  /** Keeps the script that a command brings with it, if it compiles. */
+  learn({ spec, argv }: CommandRequest): void {
+    if (naming[idOf(spec)] === Naming.byText) this.#register(argv[1] as Uint8Array)
   }
 
   reachesKeyspace(request: CommandRequest): boolean {
@@ -274,17 +285,34 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
 
   /** Lets the shards see whether memory is out: they decide about functions, and about what scripts call. */
   #showMemory(): boolean {
-    const isOut = this.#isOutOfMemory()
+    const isOut = this.#state.isOutOfMemory()
     if (isOut !== this.#board.isOutOfMemory) this.#board.isOutOfMemory = isOut
     return isOut
+  }
+
+  /** Lets the shards know whether scripts may write, ahead of the script that is looked at. */
+  #showWriteRefusal(): void {
+    const refusal = refusalOfWrites(this.#state)
+    if (refusal === this.#shownRefusal) return
+    this.#shownRefusal = refusal
+    const router = this.#router
+    const target = router.gather(router.shardCount, () => {})
+    const argv = refusal === null ? [NO_NAME] : [NO_NAME, refusal]
+    for (const { shard } of router.links) router.send(shard, target, shard, shardRefuseWrites, 0, 0, argv, 0)
   }
 
   /** Why a script that is known may not be run, or null. */
   #refusalToRun({ flags }: Script, id: number): Uint8Array | null {
     const isOut = this.#showMemory()
     if ((flags & ScriptFlag.undeclared) !== 0) return null
+    if ((flags & ScriptFlag.noWrites) === 0 && this.#shownRefusal !== null) return this.#shownRefusal
     if (isOut && needsMemory(flags)) return errors.outOfMemory
     return (flags & ScriptFlag.noWrites) === 0 && readOnly[id] !== 0 ? WRITES_IN_READ_ONLY : null
+  }
+
+  /** Whether what `find` has said is about the state of the server, and not about the script: it spoils a transaction. */
+  isOfState(refusal: Uint8Array): boolean {
+    return refusal === errors.outOfMemory || refusal === this.#shownRefusal
   }
 
   /** The shard that a script has to itself, or -1 when it may touch others. */
@@ -334,10 +362,25 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     const argv: Uint8Array[] = [NO_NAME]
     for (let i = 1; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
     const router = this.#router
-    const request = { spec: specs[id] as CommandSpec, argv, database, flags }
+    const { reader } = router
+    const spec = specs[id] as CommandSpec
+    const request = { spec, argv, database, flags, ...(reader === null ? {} : { reader }) }
     const answer = (reply: Uint8Array): void => router.answer(slot, sequence, flags, reply)
     if (mayFeed) runWidened(router, request, answer)
     else router.coordinate(request, answer)
+  }
+
+  #announceReader(
+    reader: Uint8Array,
+    home: number,
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    lengths: Int32Array,
+    argc: number,
+  ): void {
+    const argv: Uint8Array[] = []
+    for (let i = 0; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
+    announceReader(this.#router, home, reader, argv, 0)
   }
 
   /** Fills `#argumentBytes` with the arguments of EVAL, of which the text is replaced. */

@@ -128,6 +128,14 @@ export class Session implements SessionView {
     return this.connection.memoryBytes + this.queuedBytes + this.watched.length * WATCH_BYTES + subscribed + tracked
   }
 
+  /** What was counted last for `maxmemory`. At its end a client has let go of its buffers, which were counted all the same. */
+  memoryCounted = 0
+
+  countMemory(): number {
+    this.memoryCounted = this.totalMemoryBytes
+    return this.memoryCounted
+  }
+
   get fileDescriptor(): number {
     return this.connection.fd
   }

@@ -2,9 +2,9 @@
  * Publish and subscribe: who listens to which channels and patterns, and the delivery of messages.
  *
  * Runs on the main thread; no shard is involved. A message is encoded once for each form in which it goes out (as a
- * channel's message, or as that of a matching pattern) and copied to each subscriber's output, which is written at the
- * end of the turn. The two protocols differ in the first byte only. A subscriber that does not read is cut off by its
- * output limit, and nobody waits for it.
+ * channel's message, or as that of a matching pattern) and added to what all subscribers are sent together, which is
+ * written at the end of the turn, see shared-run.ts. A subscriber that does not read is cut off by its output limit, and
+ * nobody waits for it.
  *
  * Invariant: a topic exists as long as it has subscribers, and each of them knows it.
  */
@@ -12,9 +12,8 @@ import { asciiBytes, copyOf, latin1Of } from '../base/bytes.js'
 import { globMatches } from '../base/glob.js'
 import type { ChannelsView, SubscriptionKind } from '../commands/server-services.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
+import { type Audience, Broadcasts, type Subscriber } from './shared-run.js'
 
-const ARRAY_TYPE = 42
-const PUSH_TYPE = 62
 const MESSAGE = asciiBytes('>3\r\n$7\r\nmessage\r\n')
 const SHARD_MESSAGE = asciiBytes('>3\r\n$8\r\nsmessage\r\n')
 const PATTERN_MESSAGE = asciiBytes('>4\r\n$8\r\npmessage\r\n')
@@ -22,16 +21,16 @@ const PATTERN_MESSAGE = asciiBytes('>4\r\n$8\r\npmessage\r\n')
 const SUBSCRIPTION_BYTES = 64
 
 /** A connection, as far as it is needed here. */
-export interface Subscriber {
+interface Listener extends Subscriber {
   readonly session: { readonly resp: 2 | 3; subscriptions: ConnectionSubscriptions | null }
-  push(bytes: Uint8Array, offset: number, length: number): void
+  leaveRun(): void
 }
 
-interface Topic {
+interface Topic extends Audience {
   /** One character a byte. */
   readonly key: string
   readonly name: Uint8Array
-  readonly subscribers: Set<Subscriber>
+  readonly subscribers: Set<Listener>
 }
 
 /** What one connection listens to; in the order in which it subscribed. */
@@ -61,22 +60,25 @@ export class Subscriptions implements ChannelsView {
     shardChannel: new Map(),
   }
   readonly #frame = new ReplyWriter()
+  readonly #broadcasts = new Broadcasts()
 
-  subscribe(connection: Subscriber, kind: SubscriptionKind, name: Uint8Array): void {
+  subscribe(connection: Listener, kind: SubscriptionKind, name: Uint8Array): void {
     const topics = this.#topics[kind]
     const key = latin1Of(name, 0, name.length)
     let topic = topics.get(key)
     if (topic === undefined) {
-      topic = { key, name: copyOf(name, 0, name.length), subscribers: new Set() }
+      topic = { key, name: copyOf(name, 0, name.length), subscribers: new Set(), broadcast: null }
       topics.set(key, topic)
     }
+    connection.leaveRun()
     topic.subscribers.add(connection)
+    topic.broadcast?.addStray(connection)
     connection.session.subscriptions ??= new ConnectionSubscriptions()
     connection.session.subscriptions[kind].add(topic)
   }
 
   /** Does nothing where the connection does not listen to it. */
-  unsubscribe(connection: Subscriber, kind: SubscriptionKind, name: Uint8Array): void {
+  unsubscribe(connection: Listener, kind: SubscriptionKind, name: Uint8Array): void {
     const topic = this.#topics[kind].get(latin1Of(name, 0, name.length))
     if (topic !== undefined && connection.session.subscriptions?.[kind].delete(topic) === true) {
       this.#leave(connection, kind, topic)
@@ -84,7 +86,7 @@ export class Subscriptions implements ChannelsView {
   }
 
   /** Ends all subscriptions of a connection, without telling it. */
-  forget(connection: Subscriber): void {
+  forget(connection: Listener): void {
     const { session } = connection
     if (session.subscriptions === null) return
     for (const topic of session.subscriptions.channel) this.#leave(connection, 'channel', topic)
@@ -93,8 +95,10 @@ export class Subscriptions implements ChannelsView {
     session.subscriptions = null
   }
 
-  #leave(connection: Subscriber, kind: SubscriptionKind, topic: Topic): void {
+  #leave(connection: Listener, kind: SubscriptionKind, topic: Topic): void {
+    connection.leaveRun()
     topic.subscribers.delete(connection)
+    topic.broadcast?.forget(connection)
     if (topic.subscribers.size === 0) this.#topics[kind].delete(topic.key)
   }
 
@@ -132,15 +136,8 @@ export class Subscriptions implements ChannelsView {
     const frame = this.#frame
     frame.bulkBytes(channel)
     frame.bulkBytes(message)
-    const { bytes, start } = frame
-    const length = frame.position - start
-    let sent = 0
-    for (const connection of topic.subscribers) {
-      bytes[start] = connection.session.resp === 3 ? PUSH_TYPE : ARRAY_TYPE
-      // This may close the connection, which leaves the set then: that does not disturb the walk over it.
-      connection.push(bytes, start, length)
-      sent++
-    }
+    const sent = topic.subscribers.size
+    this.#broadcasts.send(topic, frame.bytes, frame.start, frame.position - frame.start)
     return sent
   }
 

@@ -15,6 +15,7 @@ import type { CommandRequest } from '../hops/request.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { CHANGE_ID_BYTES, changeClients, changeIsModified, changeOrigin, Notice, ORIGIN_MASK } from '../ring/frames.js'
 import type { Router } from '../router/router.js'
+import { isScript } from '../router/scripts.js'
 import { isTrackedRead, trackKeys, trackKeysOf } from '../router/tracking-route.js'
 import { ClientTracking } from './client-tracking.js'
 import type { Connection } from './connection.js'
@@ -238,13 +239,16 @@ export function beginTracked(
 ): void {
   router.origin = tracking.origin
   const spec = specs[id]
-  if (spec === undefined || !isTrackedRead(id) || !tracking.remembers(tracking.isCachingGiven)) return
+  if (spec === undefined || !tracking.remembers(tracking.isCachingGiven)) return
+  if (isScript(spec)) router.reader = tracking.idBytes
+  if (!isTrackedRead(id)) return
   trackKeys(router, tracking.idBytes, spec, bytes, offsets, lengths, argc, 0, 0)
 }
 
 /** After a command of a client that tracks: CLIENT CACHING holds for one command, or for one transaction. */
 export function endTracked(router: Router, session: Session, id: number): void {
   router.origin = 0
+  router.reader = null
   const { tracking } = session
   if (tracking === null || !tracking.isCachingGiven || session.transaction !== null) return
   const spec = specs[id]
@@ -259,8 +263,9 @@ export function trackedReads(
   const wasCachingGiven = session.tracking?.isCachingGiven === true
   return (request, owner, flags) => {
     const { tracking } = session
-    if (tracking === null || !isTrackedRead(idOf(request.spec))) return
-    if (!tracking.remembers(wasCachingGiven || tracking.isCachingGiven)) return
+    if (tracking === null || !tracking.remembers(wasCachingGiven || tracking.isCachingGiven)) return
+    if (isScript(request.spec)) router.reader = tracking.idBytes
+    if (!isTrackedRead(idOf(request.spec))) return
     trackKeysOf(router, tracking.idBytes, request, owner, flags)
   }
 }

@@ -8,6 +8,7 @@ import type { Answer, CommandRequest } from '../hops/request.js'
 import { errors, execDiscarded } from '../resp/errors.js'
 import { RequestFlag } from '../ring/frames.js'
 import type { Router } from '../router/router.js'
+import { isScript } from '../router/scripts.js'
 import { executeTransaction } from '../router/transaction.js'
 import type { Connection } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
@@ -72,6 +73,8 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
     answer(execDiscarded(errors.outOfMemory))
     return
   }
+  // What comes right behind EXEC may name a script by its digest that one of these commands brings.
+  for (const command of commands) if (isScript(command.spec)) dispatcher.scripting.registry.learn(command)
   const watchedKeys = session.watched
   session.watched = []
   dispatcher.commandsProcessed += commands.length

@@ -14,6 +14,7 @@ export const errors = {
   syntax: encodeError('ERR syntax error'),
   wrongType: encodeError('WRONGTYPE Operation against a key holding the wrong kind of value'),
   notAnInteger: encodeError('ERR value is not an integer or out of range'),
+  notAnInt32: encodeError('ERR value is out of range, value must between -2147483648 and 2147483647'),
   notAFloat: encodeError('ERR value is not a valid float'),
   outOfRange: encodeError('ERR index out of range'),
   noSuchKey: encodeError('ERR no such key'),

@@ -9,6 +9,8 @@
  *   2  sequence in the target   7  origin | lock owner << 8
  *   3  command id | db << 16
  *
+ * The top bit of word 5 says that more frames of this number follow for this shard: the operation is not whole yet.
+ *
  * A park frame carries the ticket of its client (see claims.ts) in word 4.
  *
  * The origin says whose command it is, for clients that do not want to hear of changes of their own (CLIENT TRACKING with
@@ -47,6 +49,8 @@ export const FrameKind = {
   park: 7,
   /** In the place of a reply: the client waits. The payload is the deadline, in ms (float64, Infinity for none). */
   parked: 8,
+  /** Nothing is to be done: this shard has got all frames of the operation of this number. */
+  through: 9,
 } as const
 
 export const REQUEST_WORDS = 8
@@ -75,6 +79,20 @@ export const RequestFlag = {
   within: 128,
 } as const
 
+/** In word 5: see above. */
+export const GSN_GOES_ON = 0x80000000 | 0
+const GSN_HIGH_MASK = 0x7fffffff
+const TWO_TO_32 = 4294967296
+
+/** The sequence number of the request frame that begins at `word`. */
+export function gsnOf(words: Int32Array, word: number): number {
+  return gsnOfWords(words[word + 4] as number, words[word + 5] as number)
+}
+
+export function gsnOfWords(low: number, high: number): number {
+  return (low >>> 0) + (high & GSN_HIGH_MASK) * TWO_TO_32
+}
+
 export const TARGET_GATHER = 0x80000000 | 0
 export const TARGET_BLOCKING = 0x40000000
 
@@ -91,6 +109,10 @@ export const Notice = {
   allChanged: 3,
   /** A script has the main thread run a command. The number is the shard; the payload see shard/main-thread-line.ts. */
   scriptCommand: 4,
+  /** A script has called a command, and somebody monitors. The payload is as that of `scriptCommand`, with the name as argument 1. */
+  scriptShown: 5,
+  /** A command took at least the slow log's or the latency monitor's threshold. The payload see slow-command.ts. */
+  slow: 6,
 } as const
 
 /** Above the numbers of databases, which have 16 bits in a frame. */

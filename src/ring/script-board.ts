@@ -6,6 +6,7 @@
  *
  *   a shard's line:   0 state   1 milliseconds since the board's beginning when the script was seen first
  *   the last line:    0 whether memory is out   1 whether scripts may call what is not for them (a debugging aid)
+ *                     2 whether somebody monitors
  *
  * Invariant: a script that has written is never told to end: both go through one word, by compare-and-swap.
  */
@@ -123,6 +124,16 @@ export class ScriptBoard {
 
   get allowsEveryCommand(): boolean {
     return Atomics.load(this.#words, this.#shardCount * LINE_WORDS + 1) !== 0
+  }
+
+  /** Main thread. */
+  set isMonitored(isMonitored: boolean) {
+    Atomics.store(this.#words, this.#shardCount * LINE_WORDS + 2, isMonitored ? 1 : 0)
+  }
+
+  /** A look without ordering: a script that was sent after MONITOR was answered came through a ring, and sees it. */
+  get isMonitored(): boolean {
+    return this.#words[this.#shardCount * LINE_WORDS + 2] !== 0
   }
 
   get isOutOfMemory(): boolean {

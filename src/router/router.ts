@@ -23,6 +23,8 @@ import type { Answer, CommandRequest } from '../hops/request.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
   FrameKind,
+  GSN_GOES_ON,
+  gsnOfWords,
   LOCK_OWNER_SHIFT,
   REPLY_BYTES,
   REPLY_COUNT_MASK,
@@ -40,6 +42,7 @@ import { GatherTable } from './gather.js'
 import { LockOwners } from './lock-owners.js'
 import type { Migration } from './migrate.js'
 import { NoticeAssembly, type NoticeSink } from './notice-assembly.js'
+import type { ReplyGate } from './reply-gate.js'
 import { isScript, type ScriptKnowledge } from './scripts.js'
 import type { ShardLink } from './shard-link.js'
 
@@ -69,9 +72,12 @@ export class Router implements Hops {
   /** The position of the first key where it is the same in every call, else 0. */
   readonly #firstKey: Uint8Array
   readonly #writes: Uint8Array
+  /** Those, and scripts. */
+  readonly #mayWrite: Uint8Array
   readonly #locks: LockOwners
   #gsnLow = 0
   #gsnHigh = 0
+  #isOperationOpen = false
   /**
    * The lock owner that frames act for when their sender names none: a command of the main thread inside a transaction
    * asks shards without knowing of its locks.
@@ -79,6 +85,13 @@ export class Router implements Hops {
   actingOwner = 0
   /** Whose command is being routed, see frames.ts: set by whoever routes it for as long as it does. */
   origin = 0
+  /**
+   * The client, in ASCII digits, that the script reads for which is routed next, if that client tracks what it reads. Who
+   * routes the script takes it away.
+   */
+  reader: Uint8Array | null = null
+  /** Where replies wait until what they answer is on the disk. */
+  gate: ReplyGate | null = null
   /** Somebody wants notices of shards as they come, and not only with the next replies. */
   isListening = false
   /** Flags that frames carry besides their own, because of the transaction that they belong to: likewise. */
@@ -104,6 +117,7 @@ export class Router implements Hops {
     this.#kinds = Uint8Array.from(specs, (spec) => RouteKind[spec.route?.on ?? 'main'])
     this.#firstKey = Uint8Array.from(specs, fixedFirstKey)
     this.#writes = Uint8Array.from(specs, (spec) => (spec.flags.includes('write') ? 1 : 0))
+    this.#mayWrite = Uint8Array.from(specs, (spec) => (mayWrite(spec) ? 1 : 0))
     const shardOf = (key: Uint8Array): number => this.shardOf(key, 0, key.length)
     this.#locks = new LockOwners(this.shardCount, shardOf, (shard, kind, flags, owner, argv) => {
       this.#control(shard, kind, flags, owner, argv)
@@ -116,7 +130,7 @@ export class Router implements Hops {
 
   /** The sequence number given last. */
   get gsn(): number {
-    return (this.#gsnLow >>> 0) + this.#gsnHigh * 4294967296
+    return gsnOfWords(this.#gsnLow, this.#gsnHigh)
   }
 
   /** Replies that shards owe. */
@@ -200,6 +214,8 @@ export class Router implements Hops {
     const link = this.links[shard] as ShardLink
     const actor = owner === 0 ? this.origin : (owner << LOCK_OWNER_SHIFT) | this.#locks.originOf(owner)
     link.outstanding++
+    if (this.gate?.isOn === true && (owner !== 0 || this.#mayWrite[idAndDb & 0xffff] !== 0))
+      this.gate.lastWriteGsn = this.gsn
     link.send(
       FrameKind.command,
       target,
@@ -332,12 +348,36 @@ export class Router implements Hops {
     )
   }
 
+  /** The next number that is given is behind this one, which the log of writes has reached. */
+  continueFrom(gsn: number): void {
+    this.#gsnLow = gsn | 0
+    this.#gsnHigh = Math.floor(gsn / 4294967296)
+  }
+
+  /**
+   * All frames from here to the end of the operation carry one number, and say that there are more of them: a shard that has
+   * executed some has not done its part of it. For what is sent in one go, and without locks.
+   */
+  beginOperation(): void {
+    this.#nextGsn()
+    this.#isOperationOpen = true
+    this.#gsnHigh |= GSN_GOES_ON
+  }
+
+  /** Ends what `beginOperation` began. @param shards those that have got some of it */
+  endOperation(shards: Iterable<number>): void {
+    this.#isOperationOpen = false
+    this.#gsnHigh &= ~GSN_GOES_ON
+    for (const shard of shards) this.#control(shard, FrameKind.through, 0, 0, [NO_BYTES])
+  }
+
   /** Gives the next sequence number; the frames that follow carry it. */
   nextGsn(): void {
     this.#nextGsn()
   }
 
   #nextGsn(): void {
+    if (this.#isOperationOpen) return
     this.#gsnLow = (this.#gsnLow + 1) | 0
     if (this.#gsnLow === 0) this.#gsnHigh++
   }
@@ -357,6 +397,7 @@ export class Router implements Hops {
    */
   unlock(owner: number, shards: readonly number[], then: () => void = () => {}): void {
     this.#locks.unlock(owner, shards)
+    if (this.gate !== null) this.gate.lastWriteGsn = this.gsn
     if (this.blocked.size > 0) this.#tell(shards, shardServe, [NO_BYTES], then)
     else then()
   }
@@ -396,6 +437,7 @@ export class Router implements Hops {
     let frames = 0
     for (const link of this.links) {
       const { replies } = link
+      if (this.gate !== null) this.gate.source = link.shard
       const { words, bytes } = replies
       for (;;) {
         const offset = replies.next()
@@ -425,6 +467,10 @@ export class Router implements Hops {
     }
     return frames
   }
+}
+
+function mayWrite({ flags, group, route }: CommandSpec): boolean {
+  return flags.includes('write') || (group === 'scripting' && route !== undefined)
 }
 
 function fixedFirstKey(spec: CommandSpec): number {

@@ -12,6 +12,7 @@ import type { CoordinatorOf } from '../hops/coordinate.js'
 import type { CommandRequest } from '../hops/request.js'
 import { RequestFlag } from '../ring/frames.js'
 import type { Router } from './router.js'
+import { announceReader } from './tracking-route.js'
 
 /** A script that its home knows by now. */
 export interface PreparedScript {
@@ -43,6 +44,8 @@ export function isScript({ route }: CommandSpec): boolean {
 const NO_NAME = new Uint8Array(0)
 
 export const runScript: CoordinatorOf<Router> = (router, original, answer, outerOwner) => {
+  const reader = original.reader ?? router.reader
+  router.reader = null
   const prepared = router.scripts.prepare(original)
   if (prepared instanceof Uint8Array) {
     answer(prepared)
@@ -50,6 +53,7 @@ export const runScript: CoordinatorOf<Router> = (router, original, answer, outer
   }
   const { request, home, reachesShards } = prepared
   if (!reachesShards) {
+    if (reader !== null) announceReader(router, home, reader, request.argv, outerOwner)
     router.ask(home, request, answer, outerOwner)
     return
   }
@@ -58,6 +62,7 @@ export const runScript: CoordinatorOf<Router> = (router, original, answer, outer
   const attended = { ...request, flags: request.flags | RequestFlag.attended }
   const others = router.links.filter(({ shard }) => shard !== home)
   const target = router.gather(others.length, () => {
+    if (reader !== null) announceReader(router, home, reader, request.argv, owner)
     router.ask(
       home,
       attended,

@@ -6,20 +6,23 @@
  * a write of a key that comes behind the read finds the client in the shard's table, and one that came before does not.
  */
 import { copyOf } from '../base/bytes.js'
+import { parseSafeInteger } from '../base/integer.js'
 import { shardTrack } from '../commands/internal.js'
+import { shardTrackScript } from '../commands/scripting/script-internal.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { keyPositions, specs } from '../commands/table.js'
 import { pack } from '../hops/packed-arguments.js'
 import type { CommandRequest } from '../hops/request.js'
 import type { Router } from './router.js'
-import { isScript } from './scripts.js'
 
 const NO_BYTES = new Uint8Array(0)
 
-/** By command id: whether what it reads is remembered. What a script reads is known only later: it may read all its keys. */
-const isRead = Uint8Array.from(specs, (spec) => {
-  const { flags } = spec
-  return isScript(spec) || (flags.includes('readonly') && !flags.includes('pubsub')) ? 1 : 0
+/** The first key of a script's command; in front of it stands how many there are. */
+const SCRIPT_FIRST_KEY = 3
+
+/** By command id: whether what it reads is remembered. Of a script that is known only when it has read something. */
+const isRead = Uint8Array.from(specs, ({ flags, group }) => {
+  return flags.includes('readonly') && !flags.includes('pubsub') && group !== 'scripting' ? 1 : 0
 })
 
 export function isTrackedRead(id: number): boolean {
@@ -72,4 +75,24 @@ export function trackKeysOf(
 ): void {
   const { bytes, offsets, lengths } = pack(request.argv)
   trackKeys(router, client, request.spec, bytes, offsets, lengths, request.argv.length, owner, flags)
+}
+
+/**
+ * Tells a script's home for whom it reads, right in front of the script.
+ * @param owner as for `trackKeys`
+ */
+export function announceReader(
+  router: Router,
+  home: number,
+  client: Uint8Array,
+  argv: readonly Uint8Array[],
+  owner: number,
+): void {
+  const count = argv[SCRIPT_FIRST_KEY - 1] as Uint8Array
+  const keyCount = parseSafeInteger(count, 0, count.length)
+  // A function that is called with a wrong number of keys is refused there.
+  if (!(keyCount > 0 && keyCount <= argv.length - SCRIPT_FIRST_KEY)) return
+  const keys = argv.slice(SCRIPT_FIRST_KEY, SCRIPT_FIRST_KEY + keyCount)
+  const target = router.gather(1, () => {})
+  router.send(home, target, 0, shardTrackScript, 0, 0, [NO_BYTES, client, ...keys], owner)
 }

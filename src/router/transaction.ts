@@ -160,9 +160,9 @@ function executeInOrder(
     missing--
   }
   let part = 0
+  router.beginOperation()
   router.actingFlags = within
   if (watchShard >= 0) {
-    router.nextGsn()
     const keys = commands.flatMap((command) => keysOf(command, router.databases).map(({ key }) => key))
     const argv = [NO_BYTES, connectionName, ...transaction.watchedKeys, ...keys]
     router.send(watchShard, homeTarget, part++, shardBegin, 0, 0, argv)
@@ -171,7 +171,6 @@ function executeInOrder(
     const home = homes[i] as number
     transaction.remember(command, 0, conditional)
     if (home >= 0) {
-      router.nextGsn()
       const flags = transaction.flags() | conditional
       router.send(home, homeTarget, part++, command.spec, transaction.database(), flags, command.argv)
       return
@@ -187,6 +186,8 @@ function executeInOrder(
   router.actingFlags = 0
   if (mayServe) serveAfter(router, commands, arrived)
   if (watchShard >= 0) router.send(watchShard, homeTarget, part, shardUnwatch, 0, 0, [NO_BYTES, connectionName])
+  const reachesAll = commands.some((command, i) => homes[i] === -1 && !runsOnMain(command))
+  router.endOperation(new Set(reachesAll ? router.links.keys() : homes.filter((home) => home >= 0)))
   if (atHome + extra === 0 && commands.length === 0) answer(joinReplies([]))
 }
 

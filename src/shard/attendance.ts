@@ -96,6 +96,7 @@ export class Attendance {
       this.#lengths,
       argc,
     )
+    this.#nested.endUnit()
     keyspace.nowMs = nowMs
     const { writer } = this.#nested
     mailbox.send(this.#party, asker, writer.bytes, writer.start, writer.position - writer.start, null)

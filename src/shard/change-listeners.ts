@@ -10,8 +10,8 @@ import type { Keyspace } from '../store/keyspace.js'
 
 /** What the hooks of `Keyspace` of these names say holds for each. */
 export interface ChangeListener {
-  readonly modified: (db: Database) => void
-  readonly cleared: (db: Database) => void
+  readonly modified?: (db: Database) => void
+  readonly cleared?: (db: Database) => void
   readonly expired?: (db: Database) => void
 }
 
@@ -37,8 +37,8 @@ export class ChangeListeners {
 
   #install(): void {
     const listeners = [...this.#listeners]
-    this.#keyspace.onModified = oneOf(listeners.map(({ modified }) => modified))
-    this.#keyspace.onCleared = oneOf(listeners.map(({ cleared }) => cleared))
+    this.#keyspace.onModified = oneOf(listeners.flatMap(({ modified }) => modified ?? []))
+    this.#keyspace.onCleared = oneOf(listeners.flatMap(({ cleared }) => cleared ?? []))
     this.#keyspace.onExpired = oneOf(listeners.flatMap(({ expired }) => expired ?? []))
   }
 }

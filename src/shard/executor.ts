@@ -10,22 +10,16 @@
 
 import { releaseChunk } from '../base/buffer-memory.js'
 import type { Clock } from '../base/clock.js'
-import { loggedArguments } from '../base/slowlog.js'
+import { LOG_WARNING } from '../base/log-lines.js'
+import { Effects } from '../commands/effects.js'
 import { shardServe } from '../commands/internal.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { initialSettings, ShardCall, type ShardSelf } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { containerOf, idOf, keyPositions, reachOf, specs } from '../commands/table.js'
+import { idOf, specs } from '../commands/table.js'
 import { errors } from '../resp/errors.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from '../ring/byte-ring.js'
-import {
-  FrameKind,
-  LOCK_OWNER_SHIFT,
-  ORIGIN_MASK,
-  REQUEST_WORDS,
-  RequestFlag,
-  TARGET_BLOCKING,
-} from '../ring/frames.js'
+import { FrameKind, gsnOf, LOCK_OWNER_SHIFT, ORIGIN_MASK, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
 import { readArguments } from '../ring/request-arguments.js'
 import { createScriptMemory } from '../ring/script-memory.js'
 import { ArenaFullError } from '../store/arena.js'
@@ -37,14 +31,18 @@ import { noticeEvents } from './event-notices.js'
 import { FrameAssembly } from './frame-assembly.js'
 import { Gauge } from './gauges.js'
 import { Housekeeping } from './housekeeping.js'
-import { type LockScope, LockTable, lockName, takesWholeShard, type WaitingFrame } from './lock-table.js'
+import { Journal } from './journal.js'
+import { LockScopes } from './lock-scopes.js'
+import { type LockScope, LockTable, type WaitingFrame } from './lock-table.js'
 import { Notices } from './notices.js'
+import { Replay } from './replay.js'
 import { ReplySender } from './reply-sender.js'
 import { ScriptRunner } from './script-runner.js'
 import { resetFigures, shardFigures } from './shard-figures.js'
 import type { ShardOptions } from './shard-options.js'
 import { applyShardSetting } from './shard-settings.js'
 import { type LongWork, SlicedWork } from './sliced-work.js'
+import { Snapshots, writeBefore } from './snapshots.js'
 import { TrackingTable } from './tracking-table.js'
 import type { Waiter } from './waiting-table.js'
 import { WatchTable } from './watch-table.js'
@@ -52,8 +50,6 @@ import { WatchTable } from './watch-table.js'
 /** Requests are given back to the producer at least this often within a batch, so that it need not wait for the end. */
 const RELEASE_EVERY_BYTES = 64 * 1024
 
-/** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
-const FLUSH_EVERY_FRAMES = 64
 /** A reply of this size ends a run of timed commands: copying it is no constant time. */
 const LONG_REPLY_BYTES = 4096
 
@@ -85,13 +81,17 @@ export class ShardExecutor implements ShardSelf {
   readonly #assembly = new FrameAssembly()
   /** The large frame that is being executed; long work takes it over. */
   #wholeFrame: Int32Array | null = null
-  readonly #unkeyed = specs.map((spec) => takesWholeShard(spec))
+  readonly #scopes: LockScopes
+  readonly journal: Journal
+  readonly snapshots: Snapshots
+  readonly replay: Replay
+  readonly log: (message: string) => void
 
   constructor(options: ShardOptions) {
     this.#options = options
     this.#clock = options.clock
     this.#monotonicUs = () => options.clock.monotonicUs()
-    this.#timing = new CommandTiming(this.#monotonicUs)
+    this.#timing = new CommandTiming(this.#monotonicUs, this.notices)
     this.slicedWork = new SlicedWork(this.locks, this.#monotonicUs, options.slicing)
     this.keyspace = new Keyspace({
       databases: options.databases,
@@ -101,6 +101,7 @@ export class ShardExecutor implements ShardSelf {
     })
     noticeEvents(this.keyspace, this.notices)
     const { clock, shard, shardCount } = options
+    this.snapshots = new Snapshots(this.keyspace, options.snapshotMemory, shard, this.#monotonicUs)
     const gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.housekeeping = new Housekeeping(this.keyspace, this.locks, gauges, clock, shard, shardCount)
     const listeners = new ChangeListeners(this.keyspace)
@@ -116,12 +117,17 @@ export class ShardExecutor implements ShardSelf {
       this.#sender.writer,
       this,
       initialSettings(),
+      new Effects(),
     )
     if (options.slicing !== undefined) this.#call.portions = options.slicing.portions
+    this.log = (message) => options.events.log?.(LOG_WARNING, message)
+    this.replay = new Replay(this.#call)
+    this.journal = new Journal(this.#call, this.locks, listeners, gauges)
     this.tracking = new TrackingTable(this.#call, this.notices, listeners, options)
     this.scripts = new ScriptRunner({
       call: this.#call,
       locks: this.locks,
+      journal: this.journal,
       sender: this.#sender,
       timing: this.#timing,
       clock,
@@ -134,6 +140,10 @@ export class ShardExecutor implements ShardSelf {
     this.blocking = new Blocking(options.claims, this.keyspace, this.locks, this.#call, this.#sender, (waiter) =>
       this.#runAgain(waiter),
     )
+    this.#scopes = new LockScopes(this.#call, this.blocking.waiting.flows, (spec) => this.scripts.reachesKeyspace(spec))
+    this.#sender.beforePublish = () => {
+      if (this.journal.isOn) this.journal.commit()
+    }
   }
 
   /** Executes up to `framesMax` frames and publishes their replies; returns how many there were. */
@@ -154,7 +164,7 @@ export class ShardExecutor implements ShardSelf {
         unreleased = 0
       }
       done++
-      if (done % FLUSH_EVERY_FRAMES === 0) this.#sender.flushQuietly()
+      if (!this.journal.delaysReplies) this.#sender.flushWithin(done, this.#timing.takesLong())
     }
     if (done > 0) {
       this.#timing.end()
@@ -169,10 +179,13 @@ export class ShardExecutor implements ShardSelf {
   periodic(): void {
     this.#call.origin = 0
     this.housekeeping.giveBackMemory()
-    if (!this.housekeeping.periodic()) return
-    this.tracking.keepWithinLimit()
+    this.journal.beginBetweenFrames()
+    const isDue = this.housekeeping.periodic()
     // A client may wait for a stream whose time is over.
-    const isServed = this.blocking.serve(0) > 0
+    const isServed = isDue && this.blocking.serve(0) > 0
+    this.journal.endBetweenFrames()
+    if (!isDue) return
+    this.tracking.keepWithinLimit()
     if (!isServed && this.notices.isEmpty) return
     if (isServed) this.#timing.end()
     this.notices.sendTo(this.#sender)
@@ -194,6 +207,10 @@ export class ShardExecutor implements ShardSelf {
       case FrameKind.lock:
       case FrameKind.park:
         this.#request(kind, words, bytes, word)
+        if (kind !== FrameKind.park) this.journal.reached(words[word + 4] as number, words[word + 5] as number)
+        return
+      case FrameKind.through:
+        this.journal.reached(words[word + 4] as number, words[word + 5] as number)
         return
       case FrameKind.time:
         this.keyspace.nowMs = ((words[word + 1] as number) >>> 0) + (words[word + 2] as number) * 4294967296
@@ -203,6 +220,7 @@ export class ShardExecutor implements ShardSelf {
         return
       case FrameKind.unlock:
         this.#unlock((words[word + 7] as number) >>> LOCK_OWNER_SHIFT)
+        this.journal.reached(words[word + 4] as number, words[word + 5] as number)
         return
       default:
         throw new Error(`shard ${this.#options.shard}: frame of unknown kind ${kind} at ${offset}`)
@@ -225,13 +243,13 @@ export class ShardExecutor implements ShardSelf {
     const idAndDb = words[word + 3] as number
     const owner = (words[word + 7] as number) >>> LOCK_OWNER_SHIFT
     if (kind !== FrameKind.command) {
-      if (kind === FrameKind.lock) this.#lock(words, bytes, word, at, argumentsAndFlags >>> 24, owner)
+      if (kind === FrameKind.lock) this.#lock(words, word, at, argumentsAndFlags >>> 24, owner)
       else this.blocking.park(words, word)
       return
     }
     if (this.locks.isActive) {
       const spec = specs[idAndDb & 0xffff] as CommandSpec
-      const scope = this.#scopeOf(spec)
+      const scope = this.#scopes.ofCommand(spec)
       if (this.locks.mustWait(scope, owner)) {
         this.locks.wait(this.#keep(words, word, at, scope, owner))
         return
@@ -279,20 +297,25 @@ export class ShardExecutor implements ShardSelf {
     this.#prepareCall(id, dbIndex, words, word, flags)
     this.#timing.begin(id)
     call.mayBeSliced = (flags & NEVER_SLICED) === 0
+    const { journal } = this
+    if (journal.isOn) journal.beginCommand()
+    if (this.keyspace.snapshot !== null) writeBefore(call)
     try {
       ;(call.spec.shard as (call: ShardCall) => void)(call)
     } catch (error) {
       this.#replyFailure(error)
     }
     if (call.longWork !== null && !this.#firstSlice(call.longWork, id, words, word, flags)) return
+    if (journal.isOn) journal.endCommand(call, journal.hasModified)
     if ((flags & RequestFlag.part) === 0) this.#timing.count()
-    this.#noteFailure(id)
+    this.#timing.noteFailure(id, this.#sender.writer)
     if (this.#timing.isTimedAlone(id) || sender.replyBytes > LONG_REPLY_BYTES) {
-      this.#checkDuration(target, id, this.#timing.end())
+      this.#timing.reportIfSlow(this.#call, target, id, this.#timing.end())
     }
     if ((flags & RequestFlag.mayBlock) !== 0) this.blocking.endAttempt(target, words, word)
     else sender.end()
     if (!this.notices.isEmpty) this.notices.sendTo(sender)
+    if (journal.isOn) journal.endUnit()
     if (this.blocking.waiting.readyCount !== 0) {
       if ((flags & RequestFlag.within) === 0) this.blocking.serve(0)
       else this.blocking.waiting.defer()
@@ -308,7 +331,7 @@ export class ShardExecutor implements ShardSelf {
     const usedUs = this.#timing.leave()
     const { nowMs } = this.keyspace
     const frameOwner = (words[word + 7] as number) >>> LOCK_OWNER_SHIFT
-    const owner = this.slicedWork.lock(this.#scopeOf(call.spec), frameOwner, nowMs)
+    const owner = this.slicedWork.lock(this.#scopes.ofCommand(call.spec), frameOwner, nowMs, gsnOf(words, word))
     let frame = words
     if (words === this.#wholeFrame) this.#wholeFrame = null
     else frame = words.slice(word, this.#loadArguments(words, call.bytes, word))
@@ -324,6 +347,7 @@ export class ShardExecutor implements ShardSelf {
       nowMs,
       owner,
       usedUs,
+      hasModified: this.journal.hasModified,
     })
     return false
   }
@@ -339,8 +363,10 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.nowMs = work.nowMs
     sender.begin(work.target, work.sequence, work.flags)
     this.#prepareCall(work.id, work.dbIndex, work.words, 0, work.flags)
+    this.journal.beginCommand()
     const isThrough = this.#takeSteps(work.steps, startedUs)
     work.usedUs += this.#clock.monotonicUs() - startedUs
+    work.hasModified ||= this.journal.hasModified
     if (isThrough) this.#endLongWork(work)
     else sender.cancel()
     this.keyspace.nowMs = nowMs
@@ -367,11 +393,15 @@ export class ShardExecutor implements ShardSelf {
     this.#sender.writer.error(errors.outOfMemory)
   }
 
-  #endLongWork({ id, target, flags, usedUs, owner }: LongWork): void {
+  #endLongWork({ id, target, flags, usedUs, owner, hasModified }: LongWork): void {
     const sender = this.#sender
-    this.#noteFailure(id)
+    if (this.journal.isOn) {
+      this.journal.endCommand(this.#call, hasModified)
+      this.journal.endUnit()
+    }
+    this.#timing.noteFailure(id, this.#sender.writer)
     this.#timing.statistics.recordRun(id, (flags & RequestFlag.part) === 0 ? 1 : 0, usedUs)
-    this.#checkDuration(target, id, usedUs)
+    this.#timing.reportIfSlow(this.#call, target, id, usedUs)
     sender.end()
     if (!this.notices.isEmpty) this.notices.sendTo(sender)
     // Ahead of the frames that waited for the locks, which came later. What other shards lend is served from at its unlock.
@@ -387,24 +417,18 @@ export class ShardExecutor implements ShardSelf {
     call.nowMs = this.keyspace.nowMs
     call.gsnLow = words[word + 4] as number
     call.gsnHigh = words[word + 5] as number
+    if (this.locks.isActive) this.#takeNumberOfLock((words[word + 7] as number) >>> LOCK_OWNER_SHIFT)
     call.flags = flags
     call.origin = (words[word + 7] as number) & ORIGIN_MASK
     this.keyspace.noTouch = (flags & RequestFlag.noTouch) !== 0
   }
 
-  #noteFailure(id: number): void {
-    const { writer } = this.#sender
-    if (writer.lastError === null) return
-    this.#timing.statistics.recordFailure(id, writer.lastError)
-    writer.lastError = null
-  }
-
-  #checkDuration(target: number, id: number, durationUs: number): void {
-    if (!this.#timing.isSlow(durationUs)) return
-    const { bytes, argc, offsets, lengths } = this.#call
-    const spec = specs[id] as CommandSpec
-    const argv = loggedArguments(containerOf(spec)?.name ?? spec.name, bytes, argc, offsets, lengths)
-    this.#options.events.slow({ target: target & ~TARGET_BLOCKING, id, durationUs, argv })
+  /** What is done under locks happens at the number under which they were asked for. */
+  #takeNumberOfLock(owner: number): void {
+    const gsn = this.locks.gsnOf(owner)
+    if (gsn === undefined) return
+    this.#call.gsnLow = gsn | 0
+    this.#call.gsnHigh = Math.floor(gsn / 4294967296)
   }
 
   /** Whether the command that the sender has opened must not run. Then its reply is written. */
@@ -415,34 +439,10 @@ export class ShardExecutor implements ShardSelf {
     return true
   }
 
-  #lock(words: Int32Array, bytes: Uint8Array, word: number, end: number, flags: number, owner: number): void {
-    const call = this.#call
-    let scope: LockScope = 'all'
-    if ((flags & RequestFlag.lockAll) === 0) {
-      const names: string[] = []
-      for (let i = 1; i < call.argc; i++) {
-        names.push(lockName(bytes, call.offsets[i] as number, call.lengths[i] as number))
-      }
-      scope = this.#withDestinations(names)
-    }
+  #lock(words: Int32Array, word: number, end: number, flags: number, owner: number): void {
+    const scope = this.#scopes.ofLock(flags)
     if (this.locks.mustWait(scope, owner)) this.locks.wait(this.#keep(words, word, end, scope, owner))
-    else this.locks.grant(scope, owner, this.keyspace.nowMs)
-  }
-
-  #scopeOf(spec: CommandSpec): LockScope {
-    const call = this.#call
-    const { bytes, offsets, lengths, argc } = call
-    const reaches = reachOf(spec, bytes, offsets, lengths, argc) === 'keyspace' || this.scripts.reachesKeyspace(spec)
-    if (reaches || this.#unkeyed[idOf(spec)]) return 'all'
-    const positions: number[] = []
-    keyPositions(spec, bytes, offsets, lengths, argc, positions)
-    return this.#withDestinations(positions.map((i) => lockName(bytes, offsets[i] as number, lengths[i] as number)))
-  }
-
-  /** Whoever writes to a key that somebody waits for with a destination writes to the destination as well. */
-  #withDestinations(names: readonly string[]): readonly string[] {
-    const { flows } = this.blocking.waiting
-    return flows.isEmpty ? names : [...flows.reach(names)]
+    else this.locks.grant(scope, owner, this.keyspace.nowMs, gsnOf(words, word))
   }
 
   #unlock(owner: number): void {
@@ -450,6 +450,7 @@ export class ShardExecutor implements ShardSelf {
     if (lockedAtMs !== undefined && this.blocking.waiting.readyCount !== 0) {
       const nowMs = this.keyspace.nowMs
       this.keyspace.nowMs = lockedAtMs
+      this.#takeNumberOfLock(owner)
       this.blocking.serve(owner)
       this.keyspace.nowMs = nowMs
     }

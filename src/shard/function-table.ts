@@ -99,13 +99,17 @@ export function refusalOfCall(
   { flags }: KnownFunction,
   call: ShardCall,
   isReadOnly: boolean,
+  writeRefusal: Uint8Array | null,
   isOutOfMemory: boolean,
 ): Uint8Array | null {
   const keyCount = call.int64(2)
   if (keyCount === undefined) return BAD_KEY_COUNT
   if (keyCount > call.argc - 3) return TOO_MANY_KEYS
   if (keyCount < 0) return NEGATIVE_KEYS
-  if (isReadOnly && (flags & ScriptFlag.noWrites) === 0) return MAY_WRITE
+  if ((flags & ScriptFlag.noWrites) === 0) {
+    if (writeRefusal !== null) return writeRefusal
+    if (isReadOnly) return MAY_WRITE
+  }
   return isOutOfMemory && needsMemory(flags) ? NO_MEMORY : null
 }
 

@@ -15,6 +15,7 @@
  */
 import { latin1Of } from '../base/bytes.js'
 import type { CommandSpec } from '../commands/spec.js'
+import { gsnOf } from '../ring/frames.js'
 
 /** What a frame needs: the names of its keys, or the whole shard. */
 export type LockScope = readonly string[] | 'all'
@@ -45,6 +46,8 @@ interface Grant {
   readonly scope: LockScope
   /** The clock when the lock was asked for. */
   readonly nowMs: number
+  /** The sequence number under which it was. */
+  readonly gsn: number
 }
 
 export class LockTable {
@@ -71,6 +74,20 @@ export class LockTable {
   /** The time at which frames of the owner happen, or undefined when it holds no lock here. */
   timeOf(owner: number): number | undefined {
     return this.#granted.get(owner)?.nowMs
+  }
+
+  /** The lowest sequence number of an operation that is under way here: it holds a lock, or waits. Infinity for none. */
+  get oldestGsn(): number {
+    if (!this.isActive) return Number.POSITIVE_INFINITY
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { gsn } of this.#granted.values()) oldest = Math.min(oldest, gsn)
+    for (const { words } of this.#waiting) oldest = Math.min(oldest, gsnOf(words, 0))
+    return oldest
+  }
+
+  /** The sequence number under which the owner's operation entered the order, or undefined when it holds no lock here. */
+  gsnOf(owner: number): number | undefined {
+    return this.#granted.get(owner)?.gsn
   }
 
   /** The earliest time at which a frame may still happen here because of locks; Infinity when there are none. */
@@ -111,9 +128,12 @@ export class LockTable {
     else for (const key of frame.scope) this.#wanted.set(key, (this.#wanted.get(key) ?? 0) + 1)
   }
 
-  /** Takes the locks; the caller has seen that `mustWait` is false. `nowMs` is the clock of the frame that asks. */
-  grant(scope: LockScope, owner: number, nowMs: number): void {
-    this.#granted.set(owner, { scope, nowMs })
+  /**
+   * Takes the locks; the caller has seen that `mustWait` is false. `nowMs` is the clock of the frame that asks, `gsn` its
+   * number.
+   */
+  grant(scope: LockScope, owner: number, nowMs: number, gsn: number): void {
+    this.#granted.set(owner, { scope, nowMs, gsn })
     if (scope === 'all') this.#wholeShardOwner = owner
     else for (const key of scope) this.#ownerByKey.set(key, owner)
   }

@@ -14,19 +14,24 @@ import { ReplyWriter } from '../resp/reply-writer.js'
 import { RequestFlag } from '../ring/frames.js'
 import { ArenaFullError } from '../store/arena.js'
 import type { CommandTiming } from './command-timing.js'
+import type { Journal } from './journal.js'
+import { writeBefore } from './snapshots.js'
 
 export class NestedCommands {
   readonly writer = new ReplyWriter()
   readonly #call: ShardCall
   readonly #outer: ShardCall
   readonly #timing: CommandTiming
+  readonly #journal: Journal
   readonly #monotonicUs: () => number
 
-  constructor(outer: ShardCall, timing: CommandTiming, monotonicUs: () => number) {
+  constructor(outer: ShardCall, timing: CommandTiming, journal: Journal, monotonicUs: () => number) {
     this.#outer = outer
-    this.#call = new ShardCall(outer.shard, outer.shardCount, outer.keyspace, this.writer, outer.self, outer.settings)
+    const { shard, shardCount, keyspace, self, settings, effects } = outer
+    this.#call = new ShardCall(shard, shardCount, keyspace, this.writer, self, settings, effects)
     this.#call.isInScript = true
     this.#timing = timing
+    this.#journal = journal
     this.#monotonicUs = monotonicUs
   }
 
@@ -60,6 +65,9 @@ export class NestedCommands {
     keyspace.noTouch = (flags & RequestFlag.noTouch) !== 0
     writer.attachScratch()
     writer.resp3 = (flags & RequestFlag.resp3) !== 0
+    const journal = this.#journal
+    if (journal.isOn) journal.beginCommand()
+    if (keyspace.snapshot !== null) writeBefore(call)
     try {
       ;(call.spec.shard as (call: ShardCall) => void)(call)
     } catch (error) {
@@ -67,12 +75,16 @@ export class NestedCommands {
       writer.attachScratch()
       writer.error(errors.outOfMemory)
     }
+    if (journal.isOn) journal.endCommand(call, journal.hasModified)
     const durationUs = startedUs < 0 ? -1 : this.#monotonicUs() - startedUs
     this.#timing.recordNested(id, (flags & RequestFlag.part) === 0 ? 1 : 0, durationUs)
-    if (writer.lastError !== null) {
-      this.#timing.statistics.recordFailure(id, writer.lastError)
-      writer.lastError = null
-    }
+    this.#timing.noteFailure(id, writer)
+    if (durationUs >= 0 && (flags & RequestFlag.part) === 0) this.#timing.reportNestedIfSlow(call, id, durationUs)
+  }
+
+  /** Ends what another shard's script has had executed here. */
+  endUnit(): void {
+    if (this.#journal.isOn) this.#journal.endUnit()
   }
 
   /** Writes an error in the place of a command's reply. */

@@ -25,6 +25,11 @@ export class Notices {
     return this.#entries.length === 0
   }
 
+  /** The bytes of all payloads. */
+  get length(): number {
+    return this.#length
+  }
+
   /** Adds bytes to the payload of the notice that the next `add` ends. */
   append(bytes: Uint8Array, offset: number, length: number): void {
     const needed = this.#length + length

@@ -25,9 +25,13 @@ const FRAME_BYTES_MIN = 2048
 /** A group is closed past this size, so that the main thread can begin to send while the shard goes on. */
 const GROUP_BYTES_MAX = 16 * 1024
 const ROOM_WAIT_MS = 100
+/** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
+const FLUSH_EVERY_FRAMES = 64
 
 export class ReplySender {
   readonly writer = new ReplyWriter()
+  /** Called before replies are made visible: what they answer must not be lost any more. */
+  beforePublish: () => void = () => {}
   readonly #ring: RingProducer
   readonly #onFull: (() => void) | null
   #frame = -1
@@ -130,20 +134,30 @@ export class ReplySender {
     const { resp3 } = this.writer
     this.cancel()
     this.notice(kind, number, bytes, 0, bytes.length)
+    this.beforePublish()
     this.#ring.publish()
     this.#openFrame(this.#target, this.#sequence)
     this.writer.resp3 = resp3
   }
 
-  /** Lets the main thread see the replies so far, if it is looking. */
-  flushQuietly(): void {
-    this.#closeFrame()
-    this.#ring.publishQuietly()
+  /**
+   * After so many frames of a batch that goes on: lets the main thread see the replies so far, if it is looking and there
+   * are enough of them; wakes it for them at once where the next ones will take long.
+   */
+  flushWithin(framesDone: number, isAtOnce: boolean): void {
+    if (isAtOnce) {
+      this.flush()
+    } else if (framesDone % FLUSH_EVERY_FRAMES === 0) {
+      this.#closeFrame()
+      this.beforePublish()
+      this.#ring.publishQuietly()
+    }
   }
 
   /** Publishes everything. Call once for each drained batch. */
   flush(): void {
     this.#closeFrame()
+    this.beforePublish()
     this.#ring.publish()
   }
 
@@ -186,6 +200,7 @@ export class ReplySender {
     for (;;) {
       const offset = this.#ring.reserve(length)
       if (offset >= 0) return offset
+      this.beforePublish()
       this.#ring.publish()
       if (this.#onFull !== null) this.#onFull()
       else this.#ring.waitForRoom(ROOM_WAIT_MS)
@@ -224,7 +239,9 @@ export class ReplySender {
       from += length
       if (final) break
     }
-    if (!last) this.#ring.publish()
+    if (last) return
+    this.beforePublish()
+    this.#ring.publish()
   }
 
   #reopenAfterSpill(): void {

@@ -5,7 +5,7 @@
  * Runs in a shard worker.
  */
 import type { Clock } from '../base/clock.js'
-import { parseSafeInteger } from '../base/integer.js'
+import { parseInt64 } from '../base/integer.js'
 import { specs } from '../commands/table.js'
 import { errors, wrongArity } from '../resp/errors.js'
 import type { ReplyWriter } from '../resp/reply-writer.js'
@@ -44,9 +44,12 @@ function time({ reply, clock }: ScriptCommand): void {
 
 function select(command: ScriptCommand): void {
   const { bytes, offsets, lengths, reply } = command
-  const database = parseSafeInteger(bytes, offsets[1] as number, lengths[1] as number)
-  if (Number.isNaN(database) || (database | 0) !== database) {
+  const given = parseInt64(bytes, offsets[1] as number, lengths[1] as number)
+  const database = Number(given)
+  if (given === undefined) {
     reply.error(errors.notAnInteger)
+  } else if ((database | 0) !== database) {
+    reply.error(errors.notAnInt32)
   } else if (database < 0 || database >= command.databases) {
     reply.error(errors.dbIndexOutOfRange)
   } else {

@@ -30,12 +30,14 @@ import type { ScriptMemory } from '../ring/script-memory.js'
 import { Attendance } from './attendance.js'
 import type { CommandTiming } from './command-timing.js'
 import { FunctionTable, refusalOfCall } from './function-table.js'
+import type { Journal } from './journal.js'
 import type { LockTable } from './lock-table.js'
 import { MainThreadLine } from './main-thread-line.js'
 import { NestedCommands } from './nested-commands.js'
 import type { ReplySender } from './reply-sender.js'
 import { scriptCommands } from './script-commands.js'
 import { ScriptHops } from './script-hops.js'
+import { ScriptObservers } from './script-observers.js'
 import { ScriptTable } from './script-table.js'
 import { Answerer, answerers, onlyKey, Trait, traits } from './script-traits.js'
 
@@ -58,6 +60,7 @@ const MINUS = 45
 export interface ScriptSurroundings {
   readonly call: ShardCall
   readonly locks: LockTable
+  readonly journal: Journal
   readonly sender: ReplySender
   readonly timing: CommandTiming
   readonly clock: Clock
@@ -76,6 +79,7 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   replyEnd = 0
   logLevelMin = LOG_NOTICE
   interruptText = ''
+  writeRefusal: Uint8Array | null = null
   readonly attendance: Attendance
   readonly table: ScriptTable
   readonly functions: FunctionTable
@@ -87,6 +91,7 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   readonly #nested: NestedCommands
   readonly #hops: ScriptHops
   readonly #line: MainThreadLine
+  readonly #observers: ScriptObservers
   readonly #arguments: ScriptArguments
 
   // The script in hand.
@@ -105,7 +110,7 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   #commandsUnseen = 0
 
   constructor(surroundings: ScriptSurroundings) {
-    const { call, sender, timing, clock, memory, bells, locks, randomSeed } = surroundings
+    const { call, sender, timing, clock, memory, bells, locks, journal, randomSeed } = surroundings
     const { shard, shardCount, keyspace } = call
     const options = {
       ...DEFAULT_SCRIPT_OPTIONS,
@@ -119,11 +124,12 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
     this.#shard = shard
     this.#isAlone = shardCount === 1
     this.#board = new ScriptBoard(memory.board)
-    this.#nested = new NestedCommands(call, timing, () => clock.monotonicUs())
+    this.#nested = new NestedCommands(call, timing, journal, () => clock.monotonicUs())
     this.replyBytes = this.#nested.writer.bytes
     this.attendance = new Attendance(new Mailbox(memory.mailbox), bells, call, this.#nested, locks)
     this.#hops = new ScriptHops(shard, shardCount, keyspace.databases, randomSeed, this.#nested, this.attendance)
     this.#line = new MainThreadLine(shard, new Mailbox(memory.lines[shard] as ScriptMemory['mailbox']), sender)
+    this.#observers = new ScriptObservers(call, sender, this.#board, this.#hops, this.attendance)
     this.#arguments = {
       bytes: call.bytes,
       offsets: call.offsets,
@@ -155,7 +161,12 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
     return script === undefined || (script.flags & ScriptFlag.namesItsKeys) === 0
   }
 
+  trackNext(client: number): void {
+    this.#observers.trackNext(client)
+  }
+
   run(outer: ShardCall, isReadOnly: boolean): void {
+    this.#observers.begin()
     const script = this.table.find(outer.bytes, outer.offsets[1] as number, outer.lengths[1] as number)
     if (script === undefined) {
       outer.reply.error(NO_SCRIPT)
@@ -168,12 +179,13 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   }
 
   callFunction(outer: ShardCall, isReadOnly: boolean): void {
+    this.#observers.begin()
     const known = this.functions.find(outer.bytes, outer.offsets[1] as number, outer.lengths[1] as number)
     if (known === undefined) {
       outer.reply.error(NO_FUNCTION)
       return
     }
-    const refusal = refusalOfCall(known, outer, isReadOnly, this.#board.isOutOfMemory)
+    const refusal = refusalOfCall(known, outer, isReadOnly, this.writeRefusal, this.#board.isOutOfMemory)
     if (refusal !== null) {
       outer.reply.error(refusal)
       return
@@ -235,6 +247,8 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
       return
     }
     if (++this.#commandsUnseen >= COMMANDS_UNSEEN_MAX) this.#show()
+    const observers = this.#observers
+    if (observers.isActive) observers.before(id)
     const answerer = answerers[id] as number
     const flags = resp3 ? this.#flags | RequestFlag.resp3 : this.#flags
     if (answerer === Answerer.shard) this.#runOnShards(id, flags, bytes, offsets, lengths, argc)
@@ -243,6 +257,9 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
       this.#line.ask(id | (this.#database << 16), flags, bytes, offsets, lengths, argc)
       this.#replyWith(this.#line.reply, 0, this.#line.reply.length)
     } else this.#refuse(id, NOT_FROM_SCRIPTS)
+    if (observers.isActive && answerer !== Answerer.nobody) {
+      observers.after(id, this.#database, bytes, offsets, lengths, argc)
+    }
   }
 
   /** Why a command may not run, or null. */
@@ -254,8 +271,10 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
     if ((bits & Trait.noscript) !== 0 && !this.#board.allowsEveryCommand) return NOT_FROM_SCRIPTS
     if ((bits & Trait.replicates) !== 0 && this.#isReadOnly) return NO_WRITES
     if (this.#hasWritten) return null
+    const isWrite = (bits & Trait.write) !== 0
+    if (isWrite && this.writeRefusal !== null) return this.writeRefusal
     if ((bits & Trait.denyOom) !== 0 && !this.#mayExceedMemory && this.#board.isOutOfMemory) return errors.outOfMemory
-    if ((bits & Trait.write) === 0) return null
+    if (!isWrite) return null
     if (this.#isShown && !this.#board.noteWrite(this.#shard)) return encodeError(`ERR ${this.interruptText}`)
     this.#hasWritten = true
     return null

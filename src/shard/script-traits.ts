@@ -6,13 +6,14 @@ import { scriptCommands } from './script-commands.js'
 /** Who answers a command of a script. */
 export const Answerer = { nobody: 0, shard: 1, script: 2, mainThread: 3 } as const
 
-export const Trait = { noscript: 1, write: 2, replicates: 4, denyOom: 8 } as const
+export const Trait = { noscript: 1, write: 2, replicates: 4, denyOom: 8, read: 16 } as const
 
 const TRAITS: readonly (readonly [CommandFlag, number])[] = [
   ['noscript', Trait.noscript],
   ['write', Trait.write | Trait.replicates],
   ['may_replicate', Trait.replicates],
   ['denyoom', Trait.denyOom],
+  ['readonly', Trait.read],
 ]
 
 export const traits = Uint8Array.from(specs, ({ flags }) => {

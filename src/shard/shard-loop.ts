@@ -5,14 +5,16 @@
  * it, which also wakes a sleeping shard, so an idle shard does its periodic work at the server's `hz`.
  */
 import type { RingMemory } from '../ring/byte-ring.js'
+import type { SnapshotMemory } from '../ring/part-channel.js'
 import type { ScriptMemory } from '../ring/script-memory.js'
 import type { ShardExecutor } from './executor.js'
-import type { SlowCommand } from './shard-options.js'
 
 /** Frames executed before replies are published: the main thread sends the first replies while the shard does the rest. */
 const DRAIN_FRAMES_MAX = 512
 /** Sleeps end after this long even if a wake-up were lost. */
 const SLEEP_MS_MAX = 100
+/** A snapshot waits for room on its way to the file, of which nobody tells the shard. */
+const SNAPSHOT_SLEEP_MS_MAX = 2
 
 /** What a shard's thread is started with. */
 export interface ShardBirth {
@@ -29,11 +31,11 @@ export interface ShardBirth {
   readonly randomSeed: number
   readonly gauges: SharedArrayBuffer
   readonly trackedKeys: SharedArrayBuffer
+  readonly snapshotMemory: SnapshotMemory
 }
 
 /** What a shard's thread posts to the main thread, beside its rings. */
 export type ShardEvent =
-  | { readonly slow: SlowCommand }
   | { readonly log: { readonly level: number; readonly message: string } }
   | { readonly running: readonly Uint8Array[] }
 
@@ -42,7 +44,8 @@ export function runShard(executor: ShardExecutor): never {
     const drained = executor.drain(DRAIN_FRAMES_MAX)
     if (drained > 0) executor.periodic()
     if (executor.scripts.attendance.serve()) continue
-    if (executor.sliceWork() || drained > 0) continue
-    if (!executor.housekeeping.idle()) executor.sleep(SLEEP_MS_MAX)
+    const goesOn = executor.snapshots.isOn && executor.snapshots.step(drained > 0)
+    if (executor.sliceWork() || drained > 0 || goesOn) continue
+    if (!executor.housekeeping.idle()) executor.sleep(executor.snapshots.isOn ? SNAPSHOT_SLEEP_MS_MAX : SLEEP_MS_MAX)
   }
 }

@@ -4,6 +4,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Portions } from '../commands/shard-call.js'
 import type { RingMemory } from '../ring/byte-ring.js'
+import type { SnapshotMemory } from '../ring/part-channel.js'
 import type { ScriptMemory } from '../ring/script-memory.js'
 
 /** How long commands are cut where time stands still and collections are small. */
@@ -15,20 +16,10 @@ export interface Slicing {
 
 /** What a shard reports without being asked. */
 export interface ShardEvents {
-  /** A command took at least the slow log's or the latency monitor's threshold. */
-  slow(event: SlowCommand): void
   /** A script has something for the log. The level is the script's, see lua/script-host.ts. */
   log?(level: number, message: string): void
   /** A function runs, and has for a while: the command that has called it. */
   running?(command: readonly Uint8Array[]): void
-}
-
-export interface SlowCommand {
-  readonly target: number
-  readonly id: number
-  readonly durationUs: number
-  /** Cut to the slow log's limits. */
-  readonly argv: readonly string[]
 }
 
 export interface ShardOptions {
@@ -48,6 +39,8 @@ export interface ShardOptions {
   readonly clock: Clock
   /** Where the shard says what it holds, see gauges.ts. */
   readonly gauges?: Float64Array
+  /** The way of snapshots to their file. */
+  readonly snapshotMemory?: SnapshotMemory
   /** How many keys all shards remember for client-side caching: one word that they share. */
   readonly trackedKeys?: Int32Array
   /** Smaller chunks for simulations with many shards; see `Arena`. */

@@ -30,6 +30,8 @@ export interface LongWork {
   /** The lock owner for whom it runs: the frame's own, or one of this table's. */
   readonly owner: number
   usedUs: number
+  /** One of its slices has changed something. */
+  hasModified: boolean
 }
 
 export class SlicedWork {
@@ -51,13 +53,13 @@ export class SlicedWork {
   }
 
   /** Locks the keys of a command that is to go on later. @returns the owner to name in its `LongWork` */
-  lock(scope: LockScope, frameOwner: number, nowMs: number): number {
+  lock(scope: LockScope, frameOwner: number, nowMs: number, gsn: number): number {
     if (this.#locks.timeOf(frameOwner) !== undefined) {
       this.#locks.holdBack(frameOwner)
       return frameOwner
     }
     this.#lastOwner--
-    this.#locks.grant(scope, this.#lastOwner, nowMs)
+    this.#locks.grant(scope, this.#lastOwner, nowMs, gsn)
     return this.#lastOwner
   }
 

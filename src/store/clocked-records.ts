@@ -11,7 +11,8 @@ export abstract class ClockedRecords extends RecordStore {
   readonly keyspace: Keyspace
 
   constructor(keyspace: Keyspace) {
-    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1, keyspace.requestView)
+    const { arena, chainRebuild, hashKey0, hashKey1, requestView, epoch } = keyspace
+    super(arena, chainRebuild, hashKey0, hashKey1, requestView, epoch)
     this.keyspace = keyspace
   }
 

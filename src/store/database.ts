@@ -326,13 +326,17 @@ export class Database extends AnnouncedRecords {
     if (keyspace.onReplaced !== null) keyspace.onReplaced(this.index)
     keyspace.stats.dirty += this.size
     if (this.size === 0) return
-    if (keyspace.isOnlyUsed(this)) {
-      keyspace.resetArena()
-      return
-    }
+    if (keyspace.isOnlyUsed(this)) keyspace.resetArena()
+    else this.giveUp()
+  }
+
+  /** Leaves all keys to be given back later, as soon as a snapshot does not need them any more. */
+  giveUp(): void {
+    if (this.size === 0) return
+    const { keyspace } = this
     const cleared = new Database(CLEARED_INDEX, keyspace)
     this.handOver(cleared)
-    keyspace.condemned.addDatabase(cleared)
+    if (keyspace.snapshot?.takesOver(this, cleared) !== true) keyspace.condemned.addDatabase(cleared)
     this.averageTtlMs = 0
   }
 
@@ -393,11 +397,6 @@ export class Database extends AnnouncedRecords {
     return true
   }
 
-  /** Moves the cursor to a record that is in no table any more. Only for giving its value back. */
-  standOnDetached(ref: ArenaRef): void {
-    this.load(ref)
-  }
-
   /** The arena has been reset, and with it every key. For the keyspace. */
   forget(): void {
     this.table.forget()
@@ -422,7 +421,7 @@ export class Database extends AnnouncedRecords {
 
   private isExpired(): boolean {
     const expireAtMs = this.expireAtMs()
-    return expireAtMs !== NO_EXPIRY && this.keyspace.nowMs > expireAtMs
+    return expireAtMs !== NO_EXPIRY && this.keyspace.dueMs > expireAtMs
   }
 
   /** Turns the record in hand into a string with this value. */
@@ -455,6 +454,8 @@ export class Database extends AnnouncedRecords {
   /** Removes the key in hand because its time is over. */
   private expire(): void {
     this.announceExpired()
+    // Whoever loads a snapshot leaves out what is over. To write it here might disturb a command that looks at collections.
+    if (this.isPast) this.leavePast()
     this.unlink()
   }
 
@@ -463,6 +464,10 @@ export class Database extends AnnouncedRecords {
     keyspace.stats.expiredKeys++
     this.notify(keyEvents.expired)
     if (keyspace.onExpired !== null) keyspace.onExpired(this)
+  }
+
+  protected writeToSnapshot(): void {
+    this.keyspace.snapshot?.write(this)
   }
 
   protected releaseValue(): boolean {

@@ -12,6 +12,7 @@
  * anybody else opens the collection.
  */
 import { type ArenaRef, NO_REF } from './arena-ref.js'
+import type { Epoch } from './epoch-records.js'
 import type { Keyspace } from './keyspace.js'
 import { headerWord } from './record.js'
 import { RecordStore } from './record-store.js'
@@ -21,6 +22,9 @@ import { NO_EXPIRY } from './value-type.js'
 /** Room for the elements found by a scan that is kept for the next one: 64 KiB. */
 const SCANNED_KEPT_MAX = 16384
 const SCANNED_MIN = 64
+
+/** A snapshot sees to values as a whole. */
+const NO_EPOCH: Epoch = { present: 0, isCut: false }
 
 export const ELEMENTS_ROOT_WORDS = 16
 export const ELEMENTS_ROOT_BYTES = ELEMENTS_ROOT_WORDS * 4
@@ -37,7 +41,8 @@ export class Elements extends RecordStore {
   private soughtHash = 0
 
   constructor(keyspace: Keyspace) {
-    super(keyspace.arena, keyspace.chainRebuild, keyspace.hashKey0, keyspace.hashKey1, keyspace.requestView)
+    const { arena, chainRebuild, hashKey0, hashKey1, requestView } = keyspace
+    super(arena, chainRebuild, hashKey0, hashKey1, requestView, NO_EPOCH)
     this.keyspace = keyspace
   }
 
@@ -54,6 +59,8 @@ export class Elements extends RecordStore {
     this.table.save(this.rootWords, this.rootAt)
     this.expires.save(this.rootWords, this.rootAt + TABLE_STATE_WORDS)
   }
+
+  protected writeToSnapshot(): void {}
 
   get size(): number {
     return this.table.size

@@ -18,11 +18,13 @@ import { ChainRebuild } from './chain-rebuild.js'
 import { CollectionLimits } from './collection-limits.js'
 import { Condemned } from './condemned.js'
 import { Database } from './database.js'
+import type { Epoch } from './epoch-records.js'
 import { Eviction } from './eviction.js'
 import { FieldExpiry } from './hash/field-expiry.js'
 import { Hashes } from './hash/hashes.js'
 import type { KeyspaceEvent } from './keyspace-events.js'
 import { Lists } from './list/lists.js'
+import type { SnapshotWalk } from './rdb/snapshot-walk.js'
 import type { RequestView } from './record-store.js'
 import { Sets } from './set/sets.js'
 import { Streams } from './stream/streams.js'
@@ -103,6 +105,8 @@ export class Keyspace {
 
   /** False: `activeExpire` does nothing (DEBUG SET-ACTIVE-EXPIRE, replicas). */
   expireEnabled = true
+  /** For tests: RESTORE takes payloads with a wrong checksum. */
+  skipsChecksums = false
   /** True: a key met by a lookup after its time is removed. False: it is only treated as absent. */
   lazyExpireDeletes = true
   /** True: lookups leave the access clocks as they are. */
@@ -121,6 +125,11 @@ export class Keyspace {
   onModified: ((db: Database) => void) | null = null
   /** Called before a key is removed because its time is over, with the cursor on it. The same rules. */
   onExpired: ((db: Database) => void) | null = null
+  /**
+   * Called before a field of the hash in hand is removed because its time is over, with the field's name. The same rules.
+   * When it was the last one, the key goes with it, and a command that goes on to add fields makes it anew.
+   */
+  onFieldExpired: ((db: Database, bytes: Uint8Array, offset: number, length: number) => void) | null = null
   /** Called before a key is removed because memory is at its limit, with the cursor on it. The same rules. */
   onEvicted: ((db: Database) => void) | null = null
   /** Called before a database is emptied by `clear`. It may look keys up. */
@@ -137,14 +146,25 @@ export class Keyspace {
   /** Called when all keys of a database have changed at once: it was emptied, or exchanged for another one. */
   onReplaced: ((index: number) => void) | null = null
 
+  /** The snapshot in hand, while it has keys to write. */
+  snapshot: SnapshotWalk | null = null
+  readonly epoch: Epoch = { present: 0, isCut: false }
+
   /** The request ring of the shard, which sets it once. */
   readonly requestView: RequestView = { bytes: new Uint8Array(0), words: new Int32Array(0) }
+
+  /**
+   * What has a time before this is over: the present. It is 0 while a log is replayed, because the log says what has gone,
+   * and when.
+   */
+  dueMs = 0
 
   /** The LRU clock of the present time, and the minutes of the LFU clock. */
   lruClock = 0
   lfuMinutes = 0
 
   private currentMs = 0
+  private replays = false
   /** Since when the arena has had an empty chunk, as far as `rehash` has seen; 0 = it has none. */
   private emptySinceMs = 0
   private readonly made: (Database | null)[]
@@ -184,8 +204,19 @@ export class Keyspace {
 
   set nowMs(nowMs: number) {
     this.currentMs = nowMs
+    this.dueMs = this.replays ? 0 : nowMs
     this.lruClock = lruClockAt(nowMs)
     this.lfuMinutes = lfuMinutesAt(nowMs)
+  }
+
+  /** True while a log is replayed: nothing goes because its time is over. */
+  get isReplaying(): boolean {
+    return this.replays
+  }
+
+  set isReplaying(replays: boolean) {
+    this.replays = replays
+    this.dueMs = replays ? 0 : this.currentMs
   }
 
   /** The access clock of a key made now. */
@@ -249,7 +280,8 @@ export class Keyspace {
     }
     this.stats.dirty += keys
     this.stats.flushes++
-    this.resetArena()
+    if (this.snapshot === null) this.resetArena()
+    else for (const database of this.made) database?.giveUp()
   }
 
   /**
@@ -257,7 +289,7 @@ export class Keyspace {
    * @returns how many keys were removed by the first
    */
   activeExpire(budgetUs: number, clockUs: () => number): number {
-    if (!this.expireEnabled) return 0
+    if (!this.expireEnabled || !this.lazyExpireDeletes || this.replays) return 0
     const startedUs = clockUs()
     const expired = this.activeExpiry.pass(budgetUs, clockUs)
     this.fieldExpiry.pass(budgetUs - (clockUs() - startedUs), clockUs)
@@ -302,8 +334,9 @@ export class Keyspace {
     }
   }
 
-  /** True when no other database has a key, so that emptying this one may reset the arena. For `Database.clear`. */
+  /** True when nobody needs what other databases have, so that emptying this one may reset the arena. For `Database.clear`. */
   isOnlyUsed(database: Database): boolean {
+    if (this.snapshot !== null) return false
     for (const other of this.made) if (other !== null && other !== database && other.size > 0) return false
     return true
   }

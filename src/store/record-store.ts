@@ -16,10 +16,13 @@ import { type Arena, ArenaFullError } from './arena.js'
 import { type ArenaRef, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
 import { BUCKET_BYTES } from './bucket.js'
 import type { ChainRebuild } from './chain-rebuild.js'
+import { type Epoch, EpochRecords } from './epoch-records.js'
 import {
   copyValue,
+  EPOCH_FLAG,
   EXPIRY_FLAG,
   FIELD_EXPIRY_FLAG,
+  KEPT_FLAGS,
   keyWordOffset,
   LAYOUT_FLAGS,
   layoutFor,
@@ -28,7 +31,6 @@ import {
   WIDE_FLAG,
   writeLengths,
 } from './record.js'
-import { RecordCursor } from './record-cursor.js'
 import { TABLE_STATE_WORDS, Table } from './table.js'
 import { NO_EXPIRY, ValueType } from './value-type.js'
 
@@ -47,7 +49,7 @@ export interface RequestView {
   words: Int32Array
 }
 
-export abstract class RecordStore extends RecordCursor {
+export abstract class RecordStore extends EpochRecords {
   protected readonly table: Table
   protected readonly expires: Table
   /** Hashes that have fields with a time to live, for active expiry to find them. */
@@ -59,8 +61,9 @@ export abstract class RecordStore extends RecordCursor {
     private readonly hashKey0: number,
     private readonly hashKey1: number,
     private readonly requestView: RequestView,
+    epoch: Epoch,
   ) {
-    super(arena)
+    super(arena, epoch)
     this.table = new Table(arena, rebuild, hashKey0, hashKey1)
     this.expires = new Table(arena, rebuild, hashKey0, hashKey1)
     this.fieldExpires = new Table(arena, rebuild, hashKey0, hashKey1)
@@ -71,6 +74,11 @@ export abstract class RecordStore extends RecordCursor {
    * @returns true when somebody else will do that later, and give the record's block back with it
    */
   protected abstract releaseValue(): boolean
+
+  /** While true, buckets are not merged: a walk over them from the first to the last meets every record. */
+  set keepsBuckets(keeps: boolean) {
+    this.table.keepsBuckets = keeps
+  }
 
   /**
    * Makes the value of the record in hand longer or shorter: the beginning stays, growth is zeros. The record may move,
@@ -159,6 +167,14 @@ export abstract class RecordStore extends RecordCursor {
     return this.table.find(hash, buffer, offset, length, gathered)
   }
 
+  /** Moves the cursor to a key, if it is one that the snapshot in hand has yet to write. @returns whether it is */
+  standOnPast(buffer: Uint8Array, offset: number, length: number): boolean {
+    const ref = this.findRecord(this.hash(buffer, offset, length), buffer, offset, length)
+    if (ref === NO_REF) return false
+    this.load(ref)
+    return this.isPast
+  }
+
   /** The hash of the key in hand. */
   protected cursorHash(): number {
     return halfSipHashOfWords(this.words, this.keyOffset >>> 2, this.keyLength, this.hashKey0, this.hashKey1)
@@ -180,7 +196,7 @@ export abstract class RecordStore extends RecordCursor {
     const words = arena.chunkWords[chunkOf(ref)]!
     const at = wordIndexOf(ref)
     words[at] = header
-    writeLengths(words, at, layout, keyLength, valueLength)
+    writeLengths(words, at, layout | this.epoch.present, keyLength, valueLength)
     const keyAt = at + keyWordOffset(layout)
     const keyWords = (keyLength + 3) >>> 2
     if (keyWords <= GATHERED_WORDS) {
@@ -215,6 +231,7 @@ export abstract class RecordStore extends RecordCursor {
     valueLength: number,
     expiry: number,
   ): void {
+    if (this.isPast) this.writeToSnapshot()
     if (
       valueLength === this.valueLength &&
       (this.meta & LAYOUT_FLAGS) === 0 &&
@@ -252,7 +269,7 @@ export abstract class RecordStore extends RecordCursor {
     const words = arena.chunkWords[chunkOf(ref)]!
     const at = wordIndexOf(ref)
     words[at] = header
-    writeLengths(words, at, layout, keyLength, valueLength)
+    writeLengths(words, at, layout | this.epoch.present, keyLength, valueLength)
     if (!stays) {
       const keyAt = at + keyWordOffset(layout)
       const keyWords = (keyLength + 3) >>> 2
@@ -271,6 +288,7 @@ export abstract class RecordStore extends RecordCursor {
    * @throws ArenaFullError
    */
   protected putExpiry(expireAtMs: number): void {
+    if (this.isPast) this.writeToSnapshot()
     const hadExpiry = this.expireAtMs() !== NO_EXPIRY
     if ((this.meta & EXPIRY_FLAG) === 0) this.addExpiryField()
     if (!hadExpiry && !this.expires.insert(this.cursorHash(), this.ref)) throw new ArenaFullError(BUCKET_BYTES)
@@ -279,6 +297,7 @@ export abstract class RecordStore extends RecordCursor {
 
   /** Takes the expiry of the record in hand away; the room for it stays. */
   protected dropExpiry(): void {
+    if (this.isPast) this.writeToSnapshot()
     this.removeFromExpires()
     this.setExpiryField(NO_EXPIRY)
   }
@@ -323,8 +342,7 @@ export abstract class RecordStore extends RecordCursor {
 
   leaveFieldExpires(): void {
     if (!this.hasFieldExpiry) return
-    const isThere = this.fieldExpires.findRef(this.cursorHash(), this.ref)
-    assert(isThere, 'a record is not in the table of hashes with fields that expire')
+    this.findIn(this.fieldExpires)
     this.fieldExpires.removeFound()
     this.setMeta(this.meta & ~FIELD_EXPIRY_FLAG)
   }
@@ -350,12 +368,18 @@ export abstract class RecordStore extends RecordCursor {
 
   /** Takes the record in hand out of the tables and gives its memory back. */
   protected unlink(): void {
+    if (this.isPast) this.writeToSnapshot()
     if (this.expireAtMs() !== NO_EXPIRY) this.removeFromExpires()
     this.leaveFieldExpires()
     const outlives = this.releaseValue()
     this.table.removeFound()
     if (!outlives) this.arena.free(this.ref)
     this.ref = NO_REF
+  }
+
+  /** Moves the cursor to a record that is in no table any more. Only for giving its value back. */
+  standOnDetached(ref: ArenaRef): void {
+    this.load(ref)
   }
 
   /** Gives all records and tables to another store, which has none. */
@@ -420,7 +444,7 @@ export abstract class RecordStore extends RecordCursor {
     const bytes = arena.chunkBytes[chunkOf(ref)]!
     const at = wordIndexOf(ref)
     words[at] = this.words[this.at]!
-    writeLengths(words, at, layout, keyLength, valueLength)
+    writeLengths(words, at, layout | (this.meta & EPOCH_FLAG), keyLength, valueLength)
     // The key, its padding and the value lie in a row in both layouts.
     const length = this.valueOffset - this.keyOffset + valueLength
     copyBytes(this.bytes, this.keyOffset, bytes, (at + keyWordOffset(layout)) << 2, length)
@@ -437,7 +461,7 @@ export abstract class RecordStore extends RecordCursor {
   /** Makes room for an expiry in the record in hand: in its block if that has room, else in a larger one. */
   private addExpiryField(): void {
     const { arena } = this
-    const layout = (this.meta & (LAYOUT_FLAGS | FIELD_EXPIRY_FLAG)) | EXPIRY_FLAG
+    const layout = (this.meta & KEPT_FLAGS) | EXPIRY_FLAG
     const bytes = valueByteOffset(layout, this.keyLength) + this.valueLength
     if (bytes > arena.usableSize(this.ref)) {
       this.move(arena.allocate(bytes), layout)
@@ -451,31 +475,29 @@ export abstract class RecordStore extends RecordCursor {
   }
 
   private setValueLength(length: number): void {
-    writeLengths(this.words, this.at, this.meta & (LAYOUT_FLAGS | FIELD_EXPIRY_FLAG), this.keyLength, length)
+    writeLengths(this.words, this.at, this.meta & KEPT_FLAGS, this.keyLength, length)
     this.meta = this.words[this.at + 1]!
     this.valueLength = length
   }
 
-  private setMeta(meta: number): void {
-    this.words[this.at + 1] = meta
-    this.meta = meta
+  /** Has the table stand on the record in hand, which it must have. */
+  private findIn(table: Table): void {
+    const isThere = table.findRef(this.cursorHash(), this.ref)
+    assert(isThere, 'a record is not in a table of those that expire')
   }
 
   private replaceInFieldExpires(ref: ArenaRef): void {
-    const isThere = this.fieldExpires.findRef(this.cursorHash(), this.ref)
-    assert(isThere, 'a record is not in the table of hashes with fields that expire')
+    this.findIn(this.fieldExpires)
     this.fieldExpires.replaceFound(ref)
   }
 
   private replaceInExpires(ref: ArenaRef): void {
-    const isThere = this.expires.findRef(this.cursorHash(), this.ref)
-    assert(isThere, 'a key with an expiry is not in the table of expiries')
+    this.findIn(this.expires)
     this.expires.replaceFound(ref)
   }
 
   private removeFromExpires(): void {
-    const isThere = this.expires.findRef(this.cursorHash(), this.ref)
-    assert(isThere, 'a key with an expiry is not in the table of expiries')
+    this.findIn(this.expires)
     this.expires.removeFound()
   }
 }

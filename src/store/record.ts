@@ -4,16 +4,16 @@
  * Used by the thread that owns the arena.
  *
  *   word 0   | type 4 | encoding 4 | access clock 24 |                                                lowest bits first
- *   word 1   | value length 18 | key length 10 | expiry 1 | wide 1 | stamp 1 | field expiry 1 |
+ *   word 1   | value length 18 | key length 10 | expiry 1 | wide 1 | epoch 1 | field expiry 1 |
  *   2 words  | key length | value length |              only when `wide`: either length may outgrow its field
  *   8 bytes  | expiry as a double, in ms, or -1 |       only when `expiry`: room for a time to live
  *            | key, filled up with zeros to whole words |
  *            | value |                                  begins at a multiple of 8
  *
  * Invariants: the key begins at a multiple of 8 and its last word is filled up with zero bytes, so that keys are hashed
- * and compared by words. A record of a 16-byte key and a 32-byte value takes 56 bytes. The `stamp` flag is kept free
- * for a time and a site beside the expiry; nothing sets it yet. `field expiry` says that the record is in the table of
- * hashes that have fields with a time to live.
+ * and compared by words. A record of a 16-byte key and a 32-byte value takes 56 bytes. `epoch` tells the records that the
+ * snapshot in hand has yet to write from all others, see rdb/snapshot-walk.ts. `field expiry` says that the record is in the
+ * table of hashes that have fields with a time to live.
  */
 
 import { copyBytes } from '../base/bytes.js'
@@ -36,6 +36,10 @@ export const WIDE_FLAG = 1 << 29
 export const LAYOUT_FLAGS = EXPIRY_FLAG | WIDE_FLAG
 /** Says nothing about the layout: it goes along with a record that changes its layout or place. */
 export const FIELD_EXPIRY_FLAG = 1 << 31
+/** Likewise. What it means changes with every snapshot, see `Epoch`. */
+export const EPOCH_FLAG = 1 << 30
+/** What stays with a record whose lengths change. */
+export const KEPT_FLAGS = LAYOUT_FLAGS | FIELD_EXPIRY_FLAG | EPOCH_FLAG
 
 const KEY_LENGTH_SHIFT = 18
 

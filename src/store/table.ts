@@ -1,9 +1,8 @@
 /**
  * A hash table of records: which record, if any, has this key.
  *
- * Owned by the thread that owns its arena, and kept in that arena. It is a linear hash table: it grows by splitting one
- * bucket and shrinks by merging one, so that there is never a rehash of everything, no second table, and the load
- * (about ten keys a bucket) hardly changes with the number of keys.
+ * Owned by the thread that owns its arena, and kept in that arena. A linear hash table: it grows by splitting one bucket and
+ * shrinks by merging one: no rehash of everything, no second table, and about ten keys a bucket however many there are.
  *
  * Buckets are cache lines with twelve references and eight bits of hash for each (bucket.ts): a lookup usually touches
  * one line here and one of the record. They lie in segments found by a directory (bucket-directory.ts).
@@ -67,6 +66,8 @@ export class Table {
   /** The record at that place, or `NO_REF` when records may have changed their places since. */
   foundRef: ArenaRef = NO_REF
 
+  /** True: no bucket is merged into another. */
+  keepsBuckets = false
   private bucketCount = 0
   private mask = 0
   private split = 0
@@ -420,7 +421,8 @@ export class Table {
   }
 
   private isSparse(): boolean {
-    return this.pauses === 0 && this.bucketCount > BUCKETS_MIN && this.size < this.bucketCount * SHRINK_LOAD
+    const { size, bucketCount } = this
+    return size < bucketCount * SHRINK_LOAD && bucketCount > BUCKETS_MIN && this.pauses === 0 && !this.keepsBuckets
   }
 
   private bucketBefore(bucket: number): number {

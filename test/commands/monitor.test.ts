@@ -43,6 +43,29 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['SUBSCRIBE', 'c'],
   ['UNSUBSCRIBE', 'c'],
   ['PUBLISH', 'c', 'm'],
+  [
+    'EVAL',
+    "redis.call('SET', KEYS[1], 'x') redis.pcall('lPush', KEYS[1], 1) return redis.call('GET', KEYS[1])",
+    '1',
+    'a',
+  ],
+  // Undeclared keys of several shards, another database, the main thread, and what is refused before it runs.
+  [
+    'EVAL',
+    "redis.call('MSET', 'a', 1, 'b', 2, 'c', 3) redis.call('SELECT', 3) redis.call('PUBLISH', 'c', 'm') " +
+      "redis.call('PING') redis.pcall('GET') redis.pcall('SUBSCRIBE', 'c') return redis.call('MGET', 'a', 'b', 'c')",
+    '0',
+  ],
+  ['EVAL_RO', "return redis.pcall('SET', 'a', 1)", '0'],
+  ['EVALSHA', 'ffffffffffffffffffffffffffffffffffffffff', '0'],
+  ['SCRIPT', 'LOAD', 'return 1'],
+  [
+    'FUNCTION',
+    'LOAD',
+    "#!lua name=l\nredis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)",
+  ],
+  ['FCALL', 'f', '1', 'a'],
+  ['FCALL', 'no-such-function', '0'],
   ['RESET'],
   ['THE-END'],
   ['PING', 'the end'],
@@ -62,9 +85,9 @@ async function linesOf(address: number | string): Promise<string[]> {
   const lines: string[] = []
   while (!lines.at(-1)?.includes('the end')) {
     const line = await monitor.line()
-    expect(line).toMatch(/^\+\d{10}\.\d{6} \[\d+ (127\.0\.0\.1:\d+|unix:.*)\] "/)
+    expect(line).toMatch(/^\+\d{10}\.\d{6} \[\d+ (127\.0\.0\.1:\d+|unix:.*|lua)\] "/)
     // Not ours: the client that started the real server asks for it.
-    if (!line.endsWith('"info"')) lines.push(line.replace(/^\S+ \[(\d+) [^\]]+\]/, '[$1]'))
+    if (!line.endsWith('"info"')) lines.push(line.replace(/^\S+ \[(\d+) (?:(lua)|[^\]]+)\]/, '[$1$2]'))
   }
   monitor.close()
   client.close()

@@ -128,6 +128,46 @@ describe.each(SHARD_COUNTS)('client tracking at %i shard(s)', (shards) => {
     }
   })
 
+  it('remembers the keys that a script declares once it reads something, as Redis 7.0 does', async () => {
+    await reader.call('CLIENT', 'TRACKING', 'ON')
+    const keys = ['a', 'b', 'c', 'd']
+    const change = ['MSET', ...keys.flatMap((key) => [key, 1])]
+    const allInvalid = keys.map((key) => invalidate(key))
+    const told = async (...argv: (string | number)[]): Promise<RespValue[]> => {
+      await reader.call(...argv)
+      await writer.call(...change)
+      const pushes = await settled(reader)
+      return pushes.sort((x, y) => (JSON.stringify(x) < JSON.stringify(y) ? -1 : 1))
+    }
+    const read = "return redis.call('GET', KEYS[1])"
+    expect(await told('EVAL', "return redis.call('SET', 'e', 1)", 4, ...keys)).toEqual([])
+    expect(await told('EVAL', 'return 1', 4, ...keys)).toEqual([])
+    expect(await told('EVAL_RO', "return redis.call('PING')", 4, ...keys)).toEqual([])
+    expect(await told('EVAL', read, 4, ...keys)).toEqual(allInvalid)
+    expect(await told('EVAL_RO', read, 4, ...keys)).toEqual(allInvalid)
+    expect(await told('EVAL', "return redis.call('GET', 'elsewhere')", 2, 'a', 'b')).toEqual(allInvalid.slice(0, 2))
+    expect(await told('EVAL', "return redis.call('DBSIZE')", 1, 'c')).toEqual([invalidate('c')])
+    expect(await told('EVAL', read, 1, 'd')).toEqual([invalidate('d')])
+    expect(await told('EVAL', "return redis.call('MGET', 'a', 'b')", 0)).toEqual([])
+    // What the script of one client reads is not put down to the next.
+    await writer.call('EVAL', read, 4, ...keys)
+    expect(await told('EVAL', 'return 1', 4, ...keys)).toEqual([])
+    const library = "redis.register_function('f', function(keys) return redis.call('GET', keys[1]) end)"
+    await writer.call('FUNCTION', 'LOAD', 'REPLACE', `#!lua name=l\n${library}`)
+    expect(await told('FCALL', 'f', 4, ...keys)).toEqual(allInvalid)
+    expect(await told('FCALL', 'no-such-function', 4, ...keys)).toEqual([])
+    await reader.call('MULTI')
+    await reader.call('EVAL', 'return 1', 2, 'c', 'd')
+    await reader.call('EVAL', read, 2, 'a', 'b')
+    await reader.call('SET', 'e', 1)
+    expect(await told('EXEC')).toEqual(allInvalid.slice(0, 2))
+    await reader.call('CLIENT', 'TRACKING', 'OFF')
+    await reader.call('CLIENT', 'TRACKING', 'ON', 'OPTIN')
+    expect(await told('EVAL', read, 4, ...keys)).toEqual([])
+    await reader.call('CLIENT', 'CACHING', 'YES')
+    expect(await told('EVAL', read, 4, ...keys)).toEqual(allInvalid)
+  })
+
   it('does not tell of a transaction whose watch was broken', async () => {
     await reader.call('CLIENT', 'TRACKING', 'ON')
     await reader.call('WATCH', 'w')

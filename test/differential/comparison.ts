@@ -7,6 +7,7 @@
 import { commands } from '../../src/commands/table.js'
 import { allowances } from './allowances.js'
 import { elementsOf, isErrorReply } from './reply-bytes.js'
+import { calledBy } from './script-wrapping.js'
 import type { Argv } from './step.js'
 
 /** How often an allowance was needed, and what was asked and answered. Adds up over episodes. */
@@ -80,6 +81,18 @@ export class Comparison {
     })
   }
 
+  /** What a script that calls these commands has replied: the reply of the one, or those of several. */
+  #scriptReplies(called: readonly Argv[], ours: Buffer, redis: Buffer): boolean {
+    if (called.length === 1) return this.areEqualOrAllowed(called[0] as Argv, ours, redis)
+    const own = elementsOf(ours)
+    const other = elementsOf(redis)
+    // One of them may have ended the script with its error.
+    if (own === undefined || other === undefined)
+      return called.some((argv) => this.areEqualOrAllowed(argv, ours, redis))
+    if (own.length !== other.length || other.length !== called.length) return false
+    return called.every((argv, i) => this.areEqualOrAllowed(argv, own[i] as Buffer, other[i] as Buffer))
+  }
+
   /** Counts a command whose replies a step has compared by itself. */
   count(argv: Argv, redis: Buffer): void {
     this.#tally.countReply(nameOf(argv), redis)
@@ -88,6 +101,8 @@ export class Comparison {
   /** Counts the allowance, but not the command. */
   areEqualOrAllowed(argv: Argv, ours: Buffer, redis: Buffer): boolean {
     if (this.hasDiverged || ours.equals(redis)) return true
+    const called = calledBy(argv)
+    if (called !== undefined) return this.#scriptReplies(called, ours, redis)
     const name = nameOf(argv)
     const allowance = allowances.find((one) => one.commands.includes(name) && one.allows(ours, redis, argv))
     if (allowance === undefined) return false

@@ -21,6 +21,8 @@ const CLIENTS = 3
 /** What an episode may have changed is as it was before, and keys whose time is over go only when they are looked up. */
 const BEGINNING = [
   'FLUSHALL',
+  'SCRIPT FLUSH SYNC',
+  'FUNCTION FLUSH SYNC',
   'DEBUG SET-ACTIVE-EXPIRE 0',
   // Ends with an empty value.
   'CONFIG SET notify-keyspace-events ',

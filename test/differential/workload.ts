@@ -9,6 +9,7 @@ import { commands, fullNameOf } from '../../src/commands/table.js'
 import { Choice } from './choice.js'
 import { drawCommand, isKnownToRedis, tokensOf } from './command-arguments.js'
 import { BULK_BYTES_MAX, isHazardous, looksBetweenMembers, SMALL_BULK_BYTES_MAX, storesExpired } from './hazards.js'
+import { SCRIPT_LIBRARY, wrapped } from './script-wrapping.js'
 import type { Argv, ClientIndex, Step } from './step.js'
 import { ONLY_SKIPLISTS, type Threshold, thresholds } from './thresholds.js'
 import { Vocabulary } from './vocabulary.js'
@@ -193,6 +194,10 @@ interface Profile {
   readonly damagesOnceIn: number
 }
 
+function mayBeWrapped({ name, group }: CommandSpec): boolean {
+  return group !== 'transactions' && !NEVER_WRAPPED.includes(name)
+}
+
 function settingCommand(name: string, value: string): Argv {
   return ['CONFIG', 'SET', name, value].map((word) => Buffer.from(word))
 }
@@ -203,6 +208,13 @@ export function stepsOf(seed: number, count: number): Step[] {
 
 /** In so many episodes one listens to keyspace events. */
 const LISTENS_ONCE_IN = 4
+
+/** In so many episodes some commands are called by scripts; and then so many of them. */
+const SCRIPTS_ONCE_IN = 3
+const WRAPPED_ONCE_IN = 3
+
+/** Commands that make the client another one, or begin or end something for it, are sent by the client itself. */
+const NEVER_WRAPPED = ['hello', 'reset', 'auth']
 
 /** In half of the episodes a few commands come so often that they meet each other's results (swarm testing). */
 const FAVOURITES_ONCE_IN = 7
@@ -218,12 +230,15 @@ class Workload {
   readonly #specs: readonly { readonly spec: CommandSpec; readonly weight: number }[]
   /** Whether each client is inside a transaction, as far as can be known without looking at replies. */
   readonly #isQueueing = [false, false]
+  /** Chooses which commands come from scripts, in episodes where some do: apart, so that the others stay as they are. */
+  readonly #scripting: Choice | null
 
   /** Keyspace events are compared too. */
   readonly #listens: boolean
 
   constructor(seed: number) {
     this.#choice = new Choice(seed)
+    this.#scripting = seed % SCRIPTS_ONCE_IN === 0 ? new Choice(seed + 1) : null
     const hasBigValues = this.#choice.oneIn(10)
     const hasOneScore = this.#choice.oneIn(6)
     const groups = this.#groups(hasOneScore)
@@ -290,6 +305,10 @@ class Workload {
       for (let i = 0; i < thresholds.length; i++) settings.push(this.#smallThreshold(thresholds))
     }
     if (this.#profile.sorts) settings.push([...ONLY_SKIPLISTS])
+    if (this.#scripting !== null) {
+      const argv = ['FUNCTION', 'LOAD', SCRIPT_LIBRARY].map((word) => Buffer.from(word))
+      steps.push({ do: 'send', client: 0, argv, joined: false })
+    }
     for (const [name, value] of settings) {
       steps.push({ do: 'send', client: 0, argv: settingCommand(name, value), joined: false })
     }
@@ -361,8 +380,22 @@ class Workload {
     } else if (choice.oneIn(150)) {
       return choice.oneIn(2) ? choice.of(UNKNOWN) : this.#unknownCommand()
     }
+    const drawn = this.#drawnCommand(client)
+    const scripting = this.#scripting
+    if (scripting === null || !mayBeWrapped(drawn.spec) || !scripting.oneIn(WRAPPED_ONCE_IN)) return drawn.argv
+    if (!scripting.oneIn(3)) return wrapped(scripting, [drawn.argv])
+    const second = this.#drawnCommand(client, mayBeWrapped)
+    return wrapped(scripting, [drawn.argv, second.argv])
+  }
+
+  #drawnCommand(
+    client: ClientIndex,
+    isWanted = (_spec: CommandSpec): boolean => true,
+  ): { spec: CommandSpec; argv: Argv } {
+    const choice = this.#choice
     for (;;) {
       const { spec } = choice.weighted(this.#specs)
+      if (!isWanted(spec)) continue
       let argv = drawCommand(this.#words, spec)
       const mayDamage = !this.#profile.hasOneScore || !GIVING_SCORES.includes(spec.name)
       if (mayDamage && choice.oneIn(this.#profile.damagesOnceIn)) argv = this.#damaged(argv)
@@ -371,7 +404,7 @@ class Workload {
       if (!this.#profile.letsExpire && storesExpired(argv)) continue
       if (spec.name === 'multi') this.#isQueueing[client] = true
       if (spec.name === 'exec' || spec.name === 'discard' || spec.name === 'reset') this.#isQueueing[client] = false
-      return argv
+      return { spec, argv }
     }
   }
 

@@ -81,6 +81,12 @@ export class ScriptsBesideRedis {
     return ours
   }
 
+  /** What the two reply, which need not be the same. */
+  async each(body: string): Promise<{ readonly ours: RespValue; readonly redis: RespValue }> {
+    const redis = await this.redis.call('EVAL', Buffer.from(body, 'latin1'), 0)
+    return { ours: this.ours.eval(body, [], [], this.#resp3), redis }
+  }
+
   async allSame(...bodies: readonly string[]): Promise<void> {
     for (const body of bodies) await this.same(body)
   }

@@ -286,7 +286,8 @@ describe('protected mode', () => {
       pauseMode: 'all' as const,
       isShuttingDown: false,
       isLoading: false,
-      refusesWrites: false,
+      saveRefusal: null,
+      logRefusal: null,
     }
     const all = new ClientLimits(
       new ClientTable(systemClock, new Bell(createBellMemory())),

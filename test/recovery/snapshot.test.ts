@@ -436,14 +436,34 @@ describe('a file that cannot be written', () => {
     expect(await client.call('SET', 'key', 'newer')).toEqual(refusal)
     expect(await client.call('PING')).toEqual(refusal)
     expect(await client.call('GET', 'key')).toBe('new')
+    const write = "return redis.call('SET', KEYS[1], 'newer')"
+    // A script is refused where it writes, one that declares what it does at once.
+    expect(await client.call('EVAL', "redis.call('GET', KEYS[1]) return 1", 1, 'key')).toBe(1)
+    expect(await client.call('EVAL', write, 1, 'key')).toEqual(refusal)
+    expect(await client.call('EVAL', "return redis.pcall('SET', 'undeclared', 1)", 0)).toEqual(refusal)
+    expect(await client.call('EVAL', '#!lua\nreturn 1', 0)).toEqual(refusal)
+    expect(await client.call('EVAL', '#!lua flags=no-writes\nreturn 1', 0)).toBe(1)
+    await client.call('MULTI')
+    await client.call('EVAL', write, 1, 'key')
+    expect(await client.call('EXEC')).toEqual([refusal])
+    const library = "redis.register_function('f', function() return 1 end)"
+    const harmless = "redis.register_function{function_name='g', callback=function() return 1 end, flags={'no-writes'}}"
+    expect(await client.call('FUNCTION', 'LOAD', `#!lua name=l\n${library}\n${harmless}`)).toEqual(refusal)
+    expect(await client.call('GET', 'key')).toBe('new')
     await client.call('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no')
     expect(await client.call('SET', 'key', 'newer')).toEqual(OK)
+    expect(await client.call('EVAL', write, 1, 'key')).toEqual(OK)
+    await client.call('FUNCTION', 'LOAD', `#!lua name=l\n${library}\n${harmless}`)
     await client.call('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes')
     expect(await client.call('SET', 'key', 'newest')).toEqual(refusal)
+    expect(await client.call('FCALL', 'f', 0)).toEqual(refusal)
+    expect(await client.call('FCALL', 'g', 0)).toBe(1)
     await client.call('BGSAVE')
     await saved(client)
     expect(await info(client, 'rdb_last_bgsave_status')).toBe('ok')
     expect(await client.call('SET', 'key', 'newest')).toEqual(OK)
+    expect(await client.call('EVAL', write, 1, 'key')).toEqual(OK)
+    expect(await client.call('FCALL', 'f', 0)).toBe(1)
   })
 
   it('because of its place answers an error', async () => {

@@ -36,7 +36,7 @@ describe('the lock table', () => {
   })
 
   it('stops frames with a locked key, and no others', () => {
-    locks.grant(['a', 'b'], 1, 10)
+    locks.grant(['a', 'b'], 1, 10, 1)
     expect(locks.isActive).toBe(true)
     expect(locks.mustWait(['b'], 0)).toBe(true)
     expect(locks.mustWait(['c', 'a'], 2)).toBe(true)
@@ -45,7 +45,7 @@ describe('the lock table', () => {
   })
 
   it('lets its owner go on whatever waits', () => {
-    locks.grant(['a'], 1, 10)
+    locks.grant(['a'], 1, 10, 1)
     locks.wait(frame(1, 'all'))
     locks.wait(frame(2, ['a']))
     expect(locks.mustWait(['a'], 1)).toBe(false)
@@ -53,14 +53,14 @@ describe('the lock table', () => {
   })
 
   it('never stops a frame without keys', () => {
-    locks.grant('all', 1, 10)
+    locks.grant('all', 1, 10, 1)
     locks.wait(frame(1, 'all'))
     expect(locks.mustWait([], 0)).toBe(false)
     expect(locks.mustWait([], 7)).toBe(false)
   })
 
   it('keeps the order of frames that share a key with one that waits', () => {
-    locks.grant(['a'], 1, 10)
+    locks.grant(['a'], 1, 10, 1)
     locks.wait(frame(1, ['a', 'b']))
     expect(locks.mustWait(['b'], 0)).toBe(true)
     locks.wait(frame(2, ['b']))
@@ -69,7 +69,7 @@ describe('the lock table', () => {
   })
 
   it('puts everything behind a frame over the whole shard', () => {
-    locks.grant(['a'], 1, 10)
+    locks.grant(['a'], 1, 10, 1)
     locks.wait(frame(1, 'all'))
     expect(locks.mustWait(['z'], 0)).toBe(true)
     locks.wait(frame(2, ['z']))
@@ -77,7 +77,7 @@ describe('the lock table', () => {
   })
 
   it('makes an owner wait with its frames, and takes its locks in its turn', () => {
-    locks.grant(['a'], 1, 10)
+    locks.grant(['a'], 1, 10, 1)
     locks.wait(frame(1, ['a', 'b'], 2, 11))
     expect(locks.mustWait(['b'], 2)).toBe(true)
     locks.wait(frame(2, ['b'], 2, 12))
@@ -85,7 +85,7 @@ describe('the lock table', () => {
     const ids: number[] = []
     locks.release(1, (waiting) => {
       ids.push(idOf(waiting))
-      if (idOf(waiting) === 1) locks.grant(waiting.scope, waiting.owner, waiting.nowMs)
+      if (idOf(waiting) === 1) locks.grant(waiting.scope, waiting.owner, waiting.nowMs, 1)
     })
     expect(ids).toEqual([1, 2])
     expect(locks.waitingCount).toBe(1)
@@ -94,7 +94,7 @@ describe('the lock table', () => {
   })
 
   it('forgets a lock that is given back before it was granted', () => {
-    locks.grant(['a'], 1, 10)
+    locks.grant(['a'], 1, 10, 1)
     locks.wait(frame(1, ['a', 'b'], 2))
     locks.wait(frame(2, ['b']))
     expect(released(2)).toEqual([2])
@@ -104,8 +104,8 @@ describe('the lock table', () => {
 
   it('says when an owner asked for its locks, and the oldest time that is still to come', () => {
     expect(locks.oldestMs).toBe(Number.POSITIVE_INFINITY)
-    locks.grant(['a'], 1, 20)
-    locks.grant(['b'], 2, 30)
+    locks.grant(['a'], 1, 20, 1)
+    locks.grant(['b'], 2, 30, 1)
     locks.wait(frame(1, ['a'], 0, 40))
     expect(locks.timeOf(1)).toBe(20)
     expect(locks.timeOf(2)).toBe(30)
@@ -135,7 +135,7 @@ describe('the lock table', () => {
             done.push(id)
             return
           }
-          table.grant(scopes[id] as LockScope, owner, 0)
+          table.grant(scopes[id] as LockScope, owner, 0, 1)
           held.add(owner)
         }
         const unlock = (owner: number): void => {

@@ -30,6 +30,8 @@ export interface Asked {
   /** One command, or those of the transaction. */
   readonly commands: readonly (readonly string[])[]
   readonly silent: boolean
+  /** The sequence number under which it entered the order. */
+  gsn: number
   /** Points in the course of the simulation, see `SimulatedServer.moment`. */
   readonly issuedAt: number
   answeredAt: number | undefined
@@ -88,6 +90,7 @@ export class SimulatedClient {
       database: this.database,
       commands,
       silent,
+      gsn: 0,
       issuedAt: ++this.#server.moment,
       answeredAt: undefined,
       endedAt: undefined,

@@ -7,7 +7,7 @@
 
 import { createRingMemory, FRAME_KIND_SHIFT, RingConsumer, type RingMemory } from '../../src/ring/byte-ring.js'
 import { createClaimsMemory } from '../../src/ring/claims.js'
-import { FrameKind } from '../../src/ring/frames.js'
+import { FrameKind, gsnOf } from '../../src/ring/frames.js'
 import { type ReplySink, Router } from '../../src/router/router.js'
 import { ShardLink } from '../../src/router/shard-link.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
@@ -74,11 +74,7 @@ export class SimulatedServer {
         clock,
         gauges,
         ...(isSliceOver === undefined ? {} : { slicing: { portions: SMALL_PORTIONS, isSliceOver } }),
-        events: {
-          slow: () => {
-            throw new Error('time stands still while a command runs, so that none is slow')
-          },
-        },
+        events: {},
         onRepliesFull: () => {
           if (this.router.poll() === 0) throw new Error('the reply ring is full, but holds no frame')
         },
@@ -179,7 +175,7 @@ class OrderObserver {
       const word = offset >> 2
       const kind = (ring.words[word] as number) >>> FRAME_KIND_SHIFT
       if (kind === FrameKind.command || kind === FrameKind.lock || kind === FrameKind.unlock) {
-        const gsn = ((ring.words[word + 4] as number) >>> 0) + (ring.words[word + 5] as number) * 4294967296
+        const gsn = gsnOf(ring.words, word)
         if (gsn < this.#gsn) throw new Error(`sequence number ${gsn} stands in a ring behind ${this.#gsn}`)
         this.#gsn = gsn
       }

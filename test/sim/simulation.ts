@@ -60,9 +60,10 @@ function violationOf(profile: Profile, steps: readonly Step[]): string | undefin
   }
 }
 
-class Run {
+/** One course of a simulation. */
+export class Run {
   readonly #profile: Profile
-  readonly #server: SimulatedServer
+  readonly server: SimulatedServer
   readonly #sink = new ClientSink()
   readonly #history: Asked[] = []
 
@@ -70,14 +71,14 @@ class Run {
     this.#profile = profile
     const random = new Prng(profile.seed ^ 0x511ce)
     const isSliceOver = profile.isSliced ? () => random.below(3) > 0 : undefined
-    this.#server = new SimulatedServer(profile.shards, profile.databases, this.#sink, profile.seed, isSliceOver)
+    this.server = new SimulatedServer(profile.shards, profile.databases, this.#sink, profile.seed, isSliceOver)
     for (let slot = 0; slot < profile.clients; slot++) {
-      this.#sink.clients.push(new SimulatedClient(slot, this.#server, this.#history))
+      this.#sink.clients.push(new SimulatedClient(slot, this.server, this.#history))
     }
   }
 
   step(step: Step): void {
-    const server = this.#server
+    const server = this.server
     switch (step.do) {
       case 'publish':
         server.router.publish()
@@ -114,68 +115,71 @@ class Run {
 
   #ask(step: Step, client: SimulatedClient): void {
     if (client.isHeld || client.isGone || client.owed >= this.#profile.pipeline) return
-    const before = this.#server.router.gsn
+    const before = this.server.router.gsn
+    const asked = this.#history.length
     if (step.do === 'issue') client.issue(expanded(step.argv), step.silent === true)
     else if (step.do === 'exec') client.exec(step.commands.map(expanded))
     else if (step.do === 'watch') client.watch(step.keys)
     else client.unwatch()
-    if (this.#server.router.gsn < before) throw new Error('a sequence number is lower than the last')
+    if (this.server.router.gsn < before) throw new Error('a sequence number is lower than the last')
+    for (const one of this.#history.slice(asked)) one.gsn = before + 1
   }
 
   /** Lets everybody work until nothing is left to do, then takes all watches back. */
   settle(): void {
-    this.#workOff()
+    workOff(this.server)
     this.#endWaits()
     for (const client of this.#sink.clients) client.unwatch()
     this.#askForCollections()
-    this.#workOff()
+    workOff(this.server)
     const unanswered = this.#history.filter((asked) => asked.reply === undefined)
     if (unanswered.length > 0) throw new Error(`no reply ever comes to:\n${unanswered.map(describe).join('\n')}`)
-    const found = this.#server.leftovers()
+    const found = this.server.leftovers()
     if (found.length > 0) throw new Error(`left at the end: ${found.join('; ')}`)
-  }
-
-  #workOff(): void {
-    const { router, shards } = this.#server
-    for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
-      router.publish()
-      let work = router.poll()
-      for (let shard = 0; shard < shards.length; shard++) work += this.#server.drain(shard, TURN_FRAMES_MAX)
-      if (work === 0 && !router.isCongested) break
-    }
   }
 
   /** Whoever waits still has either a time that comes, or is unblocked. */
   #endWaits(): void {
-    const server = this.#server
+    const server = this.server
     while (server.router.blocked.nextDeadlineMs !== Number.POSITIVE_INFINITY) {
       server.nowMs = Math.max(server.nowMs, server.router.blocked.nextDeadlineMs)
       server.router.setTime(server.nowMs)
       server.router.blocked.expire(server.nowMs)
-      this.#workOff()
+      workOff(this.server)
     }
     for (const client of this.#sink.clients) client.unblock(false)
-    this.#workOff()
+    workOff(this.server)
   }
 
   /** What is in collections is compared through the replies that a client gets, like everything else. */
   #askForCollections(): void {
-    const [client] = this.#sink.clients
-    for (let database = 0; database < this.#profile.databases; database++) {
-      client?.issue(['select', String(database)], false)
-      for (const key of this.#profile.listKeys) client?.issue(['lrange', key, '0', '-1'], false)
-      for (const key of this.#profile.setKeys) client?.issue(['smembers', key], false)
-    }
+    for (const argv of collectionQuestions(this.#profile)) this.#sink.clients[0]?.issue(argv, false)
   }
 
-  /** Runs the model in the order in which commands were issued. */
+  /** @returns what is wrong with the replies, or with the keyspace at the end */
   check(): string | undefined {
+    const model = this.modelUpTo(Number.POSITIVE_INFINITY)
+    return typeof model === 'string' ? model : checkContents(this.server, model)
+  }
+
+  /** How many operations there were, and how many of them up to this sequence number. */
+  countUpTo(gsn: number): { readonly operations: number; readonly recovered: number } {
+    const recovered = this.#history.filter((asked) => asked.gsn <= gsn).length
+    return { operations: this.#history.length, recovered }
+  }
+
+  /**
+   * Runs the model in the order in which commands were issued, as far as those of this sequence number.
+   * @returns the model, or what is wrong with a reply
+   */
+  modelUpTo(gsn: number): Model | string {
     const { shards, databases, clients } = this.#profile
     const model = new Model(databases, shards)
     const waiters = new ModelWaiters(model)
     const sessions = Array.from({ length: clients }, () => ({ database: 0 }))
     const scans = new Map<number, ModelScan>()
     for (const [place, asked] of this.#history.entries()) {
+      if (asked.gsn > gsn) return model
       const session = sessions[asked.client] as { database: number }
       model.advance(asked.nowMs)
       if (session.database !== asked.database)
@@ -183,24 +187,43 @@ class Run {
       const complaint = checkOne(model, asked, session, scans, waiters) ?? waiters.serve(asked)
       if (complaint !== undefined) return wrong(place, asked, complaint)
     }
-    return waiters.check() ?? this.#checkContents(model)
+    return waiters.check() ?? model
   }
+}
 
-  #checkContents(model: Model): string | undefined {
-    model.advance(this.#server.nowMs)
-    const found = this.#server.contents(this.#profile.databases)
-    for (const [index, database] of model.databases.entries()) {
-      const expected = [...database]
-        .map(([key, { value, expireAtMs }]) =>
-          describeKey(this.#server.shardOf(key), key, shownValue(value), expireAtMs),
-        )
-        .sort()
-      if (found[index]?.join('\n') !== expected.join('\n')) {
-        return `database ${index} holds at the end\n${found[index]?.join('\n')}\nbut should hold\n${expected.join('\n')}`
-      }
-    }
-    return undefined
+/** Lets everybody work until nothing is left to do. */
+export function workOff(server: SimulatedServer): void {
+  const { router, shards } = server
+  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+    router.publish()
+    let work = router.poll()
+    for (let shard = 0; shard < shards.length; shard++) work += server.drain(shard, TURN_FRAMES_MAX)
+    if (work === 0 && !router.isCongested) break
   }
+}
+
+/** What a client asks to see everything in collections. */
+export function collectionQuestions({ databases, listKeys, setKeys }: Profile): string[][] {
+  return Array.from({ length: databases }, (_, database) => [
+    ['select', String(database)],
+    ...listKeys.map((key) => ['lrange', key, '0', '-1']),
+    ...setKeys.map((key) => ['smembers', key]),
+  ]).flat()
+}
+
+/** Compares the keys of a server with those of the model. @returns what is wrong */
+export function checkContents(server: SimulatedServer, model: Model): string | undefined {
+  model.advance(server.nowMs)
+  const found = server.contents(model.databases.length)
+  for (const [index, database] of model.databases.entries()) {
+    const expected = [...database]
+      .map(([key, { value, expireAtMs }]) => describeKey(server.shardOf(key), key, shownValue(value), expireAtMs))
+      .sort()
+    if (found[index]?.join('\n') !== expected.join('\n')) {
+      return `database ${index} holds at the end\n${found[index]?.join('\n')}\nbut should hold\n${expected.join('\n')}`
+    }
+  }
+  return undefined
 }
 
 /** As `SimulatedServer.contents` shows it. */
@@ -252,7 +275,7 @@ function checkOne(
   }
 }
 
-function complaintAbout(reply: string, expectation: Expectation): string | undefined {
+export function complaintAbout(reply: string, expectation: Expectation): string | undefined {
   if (typeof expectation === 'function') return expectation(reply)
   return reply === expectation ? undefined : `expected ${short(expectation)}`
 }

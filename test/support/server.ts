@@ -49,6 +49,12 @@ async function freePort(): Promise<number> {
   return port
 }
 
+/** The server's program with its arguments, for whoever starts it in another way than `startServer`. */
+export function serverProgram(shards: number): readonly string[] {
+  if (testPeer !== undefined) return [testPeer]
+  return [process.execPath, path.join(dist, 'src/cli.js'), '--shards', String(shards)]
+}
+
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))

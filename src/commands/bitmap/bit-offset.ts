@@ -30,7 +30,8 @@ export function fieldOffsetAt(call: ShardCall, i: number, bits: number): number 
 }
 
 function accepted(call: ShardCall, offset: number): number {
-  return offset >= 0 && Math.floor(offset / 8) < call.settings.protoMaxBulkLen ? offset : -1
+  const isWithinLimit = Math.floor(offset / 8) < call.settings.protoMaxBulkLen || call.keyspace.isReplaying
+  return offset >= 0 && isWithinLimit ? offset : -1
 }
 
 /** The byte that holds a bit. */

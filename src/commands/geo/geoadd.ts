@@ -86,8 +86,22 @@ function addPlaces(
     if (isNew && added === 0) db.remove()
     else if (!isNew && added + updated > 0) db.modified()
     if (added + updated > 0) call.notify(keyEvents.zadd, 1)
+    if (added + updated > 0) effectOfPlaces(call, first)
   }
   reply.integer(countsChanges ? added + updated : added)
+}
+
+/** The sorted set got these scores. */
+function effectOfPlaces(call: ShardCall, first: number): void {
+  const { effects, argc } = call
+  if (!effects.isRecording) return
+  const count = (argc - first) / PLACE_ARGUMENTS
+  effects.begin('ZADD', first + count * 2)
+  for (let i = 1; i < first; i++) call.effectArgument(i)
+  for (let i = 0; i < count; i++) {
+    effects.integer(scores[i]!)
+    call.effectArgument(first + i * PLACE_ARGUMENTS + 2)
+  }
 }
 
 export const geoaddCommands: readonly CommandSpec[] = [

@@ -17,6 +17,7 @@ import {
   firstFieldAt,
   NUM_FIELDS_TOO_SMALL,
 } from './field-arguments.js'
+import { effectOfFieldTimes, effectOfRemovalsAt } from './field-effects.js'
 import { findField, hashCommand, KeyState, readHash, settle, writeHash } from './hash-lookup.js'
 
 /** What is replied for one field. */
@@ -54,6 +55,7 @@ function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
     for (let i = first; i < call.argc; i++) reply.integer(FieldReply.noField)
     return
   }
+  removedAt.length = 0
   // An open array stays here as a whole: when there is no memory for a time, nothing of it has been sent yet.
   const mark = reply.openArray()
   let isChanged = false
@@ -64,19 +66,25 @@ function expireFields(call: ShardCall, unitMs: number, baseMs: number): void {
       reply.integer(done)
     }
   } finally {
-    if (isChanged) call.notify(timeMs <= call.nowMs ? keyEvents.hdel : keyEvents.hexpire, 1)
+    if (isChanged) call.notify(call.isOver(timeMs) ? keyEvents.hdel : keyEvents.hexpire, 1)
     settle(call, false, isChanged)
+    if (removedAt.length > 0) effectOfRemovalsAt(call, removedAt)
+    else if (isChanged) effectOfFieldTimes(call, first, timeMs, condition === 'none' ? 0 : 3)
   }
   reply.closeArray(mark, call.argc - first)
 }
+
+/** The places of the fields that the command in hand has deleted, as far as they are recorded. */
+const removedAt: number[] = []
 
 function expireField(call: ShardCall, i: number, timeMs: number, condition: Condition): number {
   const { hashes } = call.keyspace
   if (!findField(call, i)) return FieldReply.noField
   if (!conditionHolds(condition, hashes.expireAtMs, timeMs)) return FieldReply.conditionNotMet
   // A time that has come deletes the field at once.
-  if (timeMs <= call.nowMs) {
+  if (call.isOver(timeMs)) {
     hashes.removeFound()
+    if (call.effects.isRecording) removedAt.push(i)
     return FieldReply.deleted
   }
   hashes.setFoundExpiry(timeMs)

@@ -12,6 +12,7 @@ import type { ShardCall } from '../shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from '../spec.js'
 import { timeArguments } from '../string-options.js'
 import { FIELDS_NOT_POSITIVE, fieldsBlockArgument, fieldTimeAt, firstFieldAt } from './field-arguments.js'
+import { effectOfFieldRemovals, effectOfFieldsSet, effectOfFieldTimes } from './field-effects.js'
 import {
   createHash,
   fieldArgument,
@@ -57,7 +58,7 @@ function hgetex(call: ShardCall): void {
   }
   const first = firstFieldAt(call, fieldsAt, FIELDS_NOT_POSITIVE)
   if (first < 0) return
-  const isOver = timeMs !== NO_EXPIRY && timeMs <= call.nowMs
+  const isOver = timeMs !== NO_EXPIRY && call.isOver(timeMs)
   // Before the reply, a part of which may be on its way to the client when there is no memory for a time.
   if (state === KeyState.hash && timeMs !== NO_EXPIRY && !isOver) setTimes(call, first, timeMs)
   reply.array(call.argc - first)
@@ -75,6 +76,9 @@ function hgetex(call: ShardCall): void {
   }
   if (isChanged) call.notify(isOver ? keyEvents.hdel : keyEvents.hpersist, 1)
   if (state === KeyState.hash && (isOver || persists)) settle(call, false, isChanged)
+  if (!isChanged) return
+  if (isOver) effectOfFieldRemovals(call, first, 1)
+  else effectOfFieldTimes(call, first, NO_EXPIRY, 0)
 }
 
 /** Gives the fields from argument `first` on a time, as far as they are there, and settles that. */
@@ -89,6 +93,7 @@ function setTimes(call: ShardCall, first: number, timeMs: number): void {
   } finally {
     if (isChanged) call.notify(keyEvents.hexpire, 1)
     settle(call, false, isChanged)
+    if (isChanged) effectOfFieldTimes(call, first, timeMs, 0)
   }
 }
 
@@ -112,6 +117,7 @@ function hgetdel(call: ShardCall): void {
   }
   if (isChanged) call.notify(keyEvents.hdel, 1)
   if (state === KeyState.hash) settle(call, false, isChanged)
+  if (isChanged) effectOfFieldRemovals(call, first, 1)
 }
 
 /** What the options of one HSETEX ask for. */
@@ -193,7 +199,7 @@ function hsetex(call: ShardCall): void {
     reply.integer(0)
     return
   }
-  const isOver = options.timeMs !== NO_EXPIRY && options.timeMs <= call.nowMs
+  const isOver = options.timeMs !== NO_EXPIRY && call.isOver(options.timeMs)
   if (isOver) deleteFields(call, options, isNew)
   else setFields(call, options, isNew)
   reply.integer(1)
@@ -224,6 +230,7 @@ function setFields(call: ShardCall, { first, timeMs, keepsTime }: SetOptions, is
     if (isChanged) call.notify(keyEvents.hset, 1)
     if (isChanged && timeMs !== NO_EXPIRY) call.notify(keyEvents.hexpire, 1)
     settle(call, isNew, isChanged)
+    if (isChanged) effectOfFieldsSet(call, first, timeMs, keepsTime)
   }
 }
 
@@ -240,6 +247,7 @@ function deleteFields(call: ShardCall, { first }: SetOptions, isNew: boolean): v
     if (hashes.remove(call.bytes, call.offsets[i] as number, call.lengths[i] as number)) isChanged = true
   }
   settle(call, false, isChanged)
+  if (isChanged) effectOfFieldRemovals(call, first, 2)
 }
 
 const expirationArgument = (last: ArgumentSpec): ArgumentSpec => ({

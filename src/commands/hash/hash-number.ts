@@ -17,7 +17,7 @@ import {
 import { LONG_DOUBLE_TEXT_BYTES_MAX, parseLongDouble } from '../../base/long-double.js'
 import { encodeError, errors } from '../../resp/errors.js'
 import { type KeyspaceEvent, keyEvents } from '../../store/keyspace-events.js'
-import { ValueType } from '../../store/value-type.js'
+import { NO_EXPIRY, ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -101,8 +101,26 @@ function hincrbyfloat(call: ShardCall): void {
     if (exists) hashes.settleUnchanged()
     return
   }
+  const timeMs = found ? hashes.expireAtMs : NO_EXPIRY
   storeText(call, !exists, sumLength, keyEvents.hincrbyfloat)
+  if (call.effects.isRecording) effectOfFloat(call, sumLength, timeMs)
   reply.bulk(text, 0, sumLength)
+}
+
+/** The field was set to the first `length` bytes of `text`, and has this time, which HSET takes away. */
+function effectOfFloat(call: ShardCall, length: number, timeMs: number): void {
+  const { effects } = call
+  effects.begin('HSET', 4)
+  call.effectArgument(1)
+  call.effectArgument(2)
+  effects.argument(text, 0, length)
+  if (timeMs === NO_EXPIRY) return
+  effects.begin('HPEXPIREAT', 6)
+  call.effectArgument(1)
+  effects.integer(timeMs)
+  effects.text('FIELDS')
+  effects.integer(1)
+  call.effectArgument(2)
 }
 
 /** Whether the increment is a finite number, after an error reply if not. */

@@ -20,6 +20,7 @@ import {
 import { RegisterChange, toDense } from '../../store/hyperloglog/sparse.js'
 import { keyEvents } from '../../store/keyspace-events.js'
 import { keyArgument, keysArgument } from '../generic-arguments.js'
+import { effectOfSame } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { pfdebugCommands } from './pfdebug.js'
@@ -76,6 +77,8 @@ function pfcount(call: ShardCall): void {
     const cardinality = estimateCardinality(registers)
     storeCardinality(db, cardinality)
     db.modified()
+    // A read, but one that changes the bytes of the value.
+    effectOfSame(call, 'PFCOUNT', 2)
     replyCardinality(call, cardinality)
     return
   }

@@ -10,6 +10,7 @@ import { errors } from '../../resp/errors.js'
 import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
 import { timeoutMsAt } from '../block-timeout.js'
+import { effectOfSame, ownsKey } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import {
@@ -58,7 +59,7 @@ function move(call: ShardCall, fromHead: boolean, toHead: boolean): void {
 function moveOrBlock(call: ShardCall, fromHead: boolean, toHead: boolean, timeoutMs: number): void {
   if (call.findForWrite(1)) {
     if (call.db.type === ValueType.list) {
-      moveElement(call, fromHead, toHead)
+      if (moveElement(call, fromHead, toHead)) effectOfMove(call)
       return
     }
     // A client that waits already goes on waiting for a list, as in Redis.
@@ -71,8 +72,11 @@ function moveOrBlock(call: ShardCall, fromHead: boolean, toHead: boolean, timeou
   else call.reply.nil()
 }
 
-/** Moves an element of the list in hand, the first key's, to the second key's, and replies with it. */
-function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): void {
+/**
+ * Moves an element of the list in hand, the first key's, to the second key's, and replies with it.
+ * @returns false after an error reply
+ */
+function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): boolean {
   const { db, reply, keyspace, bytes, offsets, lengths } = call
   const { lists } = keyspace
   const { cursor } = lists
@@ -82,10 +86,10 @@ function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): void 
   cursor.hold()
   if (isOneKey(call)) {
     rotate(call, fromHead, toHead)
-    return
+    return true
   }
   const found = findListForWrite(call, 2)
-  if (found === Found.otherType) return
+  if (found === Found.otherType) return false
   if (found === Found.nothing) {
     lists.createWith(db, bytes, offsets[2] as number, lengths[2] as number, cursor.held, 0, cursor.heldLength)
   } else {
@@ -97,6 +101,14 @@ function moveElement(call: ShardCall, fromHead: boolean, toHead: boolean): void 
   lists.pop(db, fromHead, 1)
   call.notifyTaken(fromHead ? keyEvents.lpop : keyEvents.rpop, 1, isLast)
   reply.bulk(cursor.held, 0, cursor.heldLength)
+  return true
+}
+
+/** The same without waiting. With a key of another shard the log gets what has become of this shard's own. */
+function effectOfMove(call: ShardCall): void {
+  if (!ownsKey(call, 1) || !ownsKey(call, 2)) return
+  if (call.argc === 4) effectOfSame(call, 'RPOPLPUSH', 3)
+  else effectOfSame(call, 'LMOVE', 5)
 }
 
 /** The same within one list. The element is added first, so that the list is never empty. */

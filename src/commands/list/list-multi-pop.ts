@@ -11,6 +11,7 @@ import { encodeError, errors } from '../../resp/errors.js'
 import { ValueType } from '../../store/value-type.js'
 import { timeoutMsAt } from '../block-timeout.js'
 import { keysArgument } from '../generic-arguments.js'
+import { effectOfPop } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import type { CommandSpec, KeySpec } from '../spec.js'
 import {
@@ -82,8 +83,10 @@ function popFirst(call: ShardCall, firstKey: number, keys: number, fromHead: boo
     if (found === Found.nothing) continue
     call.reply.array(2)
     call.replyArgument(i)
-    if (count === 0) popOne(call, i, fromHead)
-    else popMany(call, i, fromHead, count)
+    const popped = count === 0 ? 0 : Math.min(count, call.keyspace.lists.length(call.db))
+    if (popped === 0) popOne(call, i, fromHead)
+    else popMany(call, i, fromHead, popped)
+    effectOfPop(call, i, fromHead ? 'LPOP' : 'RPOP', popped)
     return true
   }
   return false

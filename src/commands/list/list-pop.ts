@@ -86,7 +86,11 @@ function ltrim(call: ShardCall): void {
     const first = start < 0 ? Math.max(0, length + start) : start
     const last = Math.min(length - 1, stop < 0 ? length + stop : stop)
     const kept = Math.max(0, last - first + 1)
+    const { stats } = call.keyspace
+    const { dirty } = stats
     lists.trim(db, first, kept)
+    // As in Redis that breaks a WATCH, but nothing has changed.
+    if (kept === length) stats.dirty = dirty
     call.notifyTaken(keyEvents.ltrim, 1, kept === 0)
   }
   reply.ok()

@@ -8,6 +8,7 @@ import { keyEvents } from '../../store/keyspace-events.js'
 import { writeDumpPayload } from '../../store/rdb/dump-payload.js'
 import { RdbWriter } from '../../store/rdb/rdb-writer.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
+import { effectOfRemoval } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { findMigrateKeys } from './migrate-options.js'
@@ -35,6 +36,7 @@ function migrated(call: ShardCall): void {
   if (call.findForWrite(1)) {
     call.db.remove()
     call.notify(keyEvents.del, 1)
+    effectOfRemoval(call, 1)
   }
   call.reply.ok()
 }

@@ -13,6 +13,7 @@ import { moveRecord } from '../../store/move-record.js'
 import { isDumpPayload, loadDumpPayload } from '../../store/rdb/dump-payload.js'
 import { NO_EXPIRY } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
+import { effectOfRemoval } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import { type ArgumentSpec, type CommandSpec, oneKey } from '../spec.js'
 
@@ -95,19 +96,21 @@ function restore(call: ShardCall): void {
   }
   const offset = call.offsets[3] as number
   const length = call.lengths[3] as number
-  if (!isDumpPayload(bytes, offset, length)) {
+  if (!isDumpPayload(bytes, offset, length, keyspace.skipsChecksums)) {
     reply.error(WRONG_PAYLOAD)
     return
   }
   let expireAtMs = NO_EXPIRY
   if (ttl > 0) expireAtMs = options.isAbsolute ? ttl : Math.min(ttl + call.nowMs, Number.MAX_SAFE_INTEGER)
-  const isOver = expireAtMs !== NO_EXPIRY && expireAtMs <= call.nowMs
+  const isOver = expireAtMs !== NO_EXPIRY && call.isOver(expireAtMs)
 
   const { dirty } = keyspace.stats
   const { nursery } = keyspace
   try {
     const target = { db: nursery, key: NURSERY_KEY, expireAtMs: isOver ? NO_EXPIRY : expireAtMs }
-    if (!loadDumpPayload(bytes, offset, length, target)) {
+    const fault = loadDumpPayload(bytes, offset, length, target)
+    if (fault !== null) {
+      call.self.log(`A value was not restored. ${fault}`)
       reply.error(BAD_DATA)
       return
     }
@@ -117,8 +120,10 @@ function restore(call: ShardCall): void {
     if (!isOver) {
       takeFromNursery(call, options)
       call.notify(keyEvents.restore, 1)
+      if (ttl > 0 && !options.isAbsolute) effectOfRestore(call, expireAtMs)
     } else if (replaced) {
       call.notify(keyEvents.del, 1)
+      effectOfRemoval(call, 1)
     }
     keyspace.stats.dirty = dirty + (replaced || !isOver ? 1 : 0)
     reply.ok()
@@ -129,6 +134,17 @@ function restore(call: ShardCall): void {
       keyspace.stats.dirty = dirtyNow
     }
   }
+}
+
+/** The same with the point in time at which the key goes. */
+function effectOfRestore(call: ShardCall, expireAtMs: number): void {
+  const { effects, argc } = call
+  if (!effects.isRecording) return
+  effects.begin('RESTORE', argc + 1)
+  call.effectArgument(1)
+  effects.integer(expireAtMs)
+  for (let i = 3; i < argc; i++) call.effectArgument(i)
+  effects.text('ABSTTL')
 }
 
 /** Gives the value in the nursery to the command's key, with the access clock that the options ask for. */

@@ -1,82 +1,60 @@
 /**
  * What the main thread has shards do to save the data set and to load it: internal commands.
  *
- * A shard is locked as a whole from `shard.snapshot-begin` to `shard.snapshot-end`, so that all parts, of all shards, show
- * the same moment. Parts are asked for one by one, and hold keys as RDB files do (store/rdb/key-entry.ts).
+ * A shard is locked as a whole while all shards execute `shard.snapshot-begin`, so that what they write shows the same
+ * moment. It goes to the thread that writes the file (ring/part-channel.ts), and `shard.snapshot-end` follows in any case.
  *
  * Run in a shard worker.
  */
 import { encodeError } from '../../resp/errors.js'
-import type { Database } from '../../store/database.js'
-import { readKeyEntry, type WrittenClock, writeKeyEntry, writtenClockOf } from '../../store/rdb/key-entry.js'
+import { readKeyEntry, writtenClockOf } from '../../store/rdb/key-entry.js'
 import { RdbEmptyValueError, RdbFormatError, RdbReader } from '../../store/rdb/rdb-reader.js'
-import { RdbWriter } from '../../store/rdb/rdb-writer.js'
+import { addKey, digestParts } from '../digest.js'
 import { internal } from '../internal.js'
 import type { ShardCall } from '../shard-call.js'
 import type { CommandSpec } from '../spec.js'
 
-/** A part is ended when it is so long: it then fits into a reply frame, and takes about a millisecond. */
-const PART_BYTES = 192 * 1024
-
-/** What `shard.snapshot-begin` replies, as JSON. */
-export interface SnapshotSizes {
-  /** Modifications since the start. */
-  readonly dirty: number
-  readonly databases: readonly {
-    readonly index: number
-    readonly keys: number
-    readonly expires: number
-    /** There are hashes whose fields expire. */
-    readonly hasFieldTimes: boolean
-  }[]
+/** What `shard.snapshot-end` replies, as JSON. */
+export interface SnapshotFigures {
+  /** Keys at the moment of the snapshot. */
+  readonly keys: number
+  /** The most that has waited to be written, in bytes. */
+  readonly waitingBytesMax: number
+  /** A part for `combineDigests`, in base64; empty where no digest was asked for. */
+  readonly digest: string
 }
 
-/** `shard.snapshot-begin`: from now on no key changes its bucket. */
-function snapshotBegin({ keyspace, reply }: ShardCall): void {
-  const databases = []
-  for (let index = 0; index < keyspace.databases; index++) {
-    const db = keyspace.existingDatabase(index)
-    if (db === null || db.size === 0) continue
-    db.pauseResizing()
-    databases.push({ index, keys: db.size, expires: db.expiresSize, hasFieldTimes: db.fieldExpiresSize > 0 })
-  }
-  const sizes: SnapshotSizes = { dirty: keyspace.stats.dirty, databases }
+/**
+ * `shard.snapshot-begin digested`: a snapshot of what is there now, 1 for one of which the digest is wanted. Replies with
+ * `SnapshotSizes`.
+ */
+function snapshotBegin(call: ShardCall): void {
+  const { settings, self, reply } = call
+  const sizes = self.snapshots.begin({
+    compresses: settings.rdbCompression,
+    clock: writtenClockOf(settings.maxmemoryPolicy),
+    addToDigest: call.integer(1) === 1 ? (db, keys) => addKey(keys, db) : null,
+  })
   reply.bulkText(JSON.stringify(sizes))
 }
 
-/** `shard.snapshot-end database...`: the end for the databases that begin has named. */
+/** `shard.snapshot-end`: nothing more is wanted of the snapshot. Replies with `SnapshotFigures`. */
 function snapshotEnd(call: ShardCall): void {
-  for (let i = 1; i < call.argc; i++) call.keyspace.database(call.integer(i)).resumeResizing()
-  call.reply.ok()
+  call.inSlices(endSteps(call))
 }
 
-class PartWriter {
-  readonly writer = new RdbWriter()
-  keys = 0
-  clock: WrittenClock = 'none'
-
-  readonly add = (db: Database): boolean => {
-    writeKeyEntry(db, this.writer, this.clock)
-    this.keys++
-    return true
+function* endSteps(call: ShardCall): Generator<undefined> {
+  const steps = call.self.snapshots.end()
+  let step = steps.next()
+  for (; step.done !== true; step = steps.next()) yield
+  const walk = step.value
+  const digest = walk === null ? new Uint8Array(0) : digestParts(walk.digests())
+  const figures: SnapshotFigures = {
+    keys: walk?.keysTotal ?? 0,
+    waitingBytesMax: walk?.waitingBytesMax ?? 0,
+    digest: Buffer.from(digest).toString('base64'),
   }
-}
-
-const part = new PartWriter()
-
-/** `shard.snapshot-part bucket`: from that bucket on. Replies with the next bucket or -1, the number of keys, and the keys. */
-function snapshotPart(call: ShardCall): void {
-  const { db, settings, reply } = call
-  part.writer.reset()
-  part.writer.compresses = settings.rdbCompression
-  part.clock = writtenClockOf(settings.maxmemoryPolicy)
-  part.keys = 0
-  let bucket = call.integer(1)
-  for (; bucket < db.buckets && part.writer.position < PART_BYTES; bucket++) db.visitBucket(bucket, part.add)
-  reply.array(3)
-  reply.integer(bucket < db.buckets ? bucket : -1)
-  reply.integer(part.keys)
-  reply.bulk(part.writer.bytes, 0, part.writer.position)
+  call.reply.bulkText(JSON.stringify(figures))
 }
 
 const reader = new RdbReader()
@@ -113,14 +91,8 @@ function load(call: ShardCall): void {
   reply.integer(empty)
 }
 
-export const shardSnapshotBegin = internal('snapshot-begin', 1, [], snapshotBegin)
-export const shardSnapshotPart = internal('snapshot-part', 2, [], snapshotPart)
-export const shardSnapshotEnd = internal('snapshot-end', -1, [], snapshotEnd)
+export const shardSnapshotBegin = internal('snapshot-begin', 2, [], snapshotBegin)
+export const shardSnapshotEnd = internal('snapshot-end', 1, [], snapshotEnd)
 export const shardLoad = internal('load', 3, [], load)
 
-export const snapshotCommands: readonly CommandSpec[] = [
-  shardSnapshotBegin,
-  shardSnapshotPart,
-  shardSnapshotEnd,
-  shardLoad,
-]
+export const snapshotCommands: readonly CommandSpec[] = [shardSnapshotBegin, shardSnapshotEnd, shardLoad]

@@ -23,8 +23,37 @@ function attend(call: ShardCall): void {
   call.reply.ok()
 }
 
+/** `shard.refuse-writes [error]`: from here on scripts may not write, or may again. */
+function refuseWrites(call: ShardCall): void {
+  call.self.scripts.writeRefusal = call.argc > 1 ? call.copy(1) : null
+  call.reply.ok()
+}
+
+/**
+ * `shard.track-script client key [key ...]`: right in front of a script of the client that declares these keys. It waits for
+ * the same locks.
+ */
+function trackScript(call: ShardCall): void {
+  call.self.scripts.trackNext(call.integer(1))
+  call.reply.ok()
+}
+
 export const shardScriptLoad = internal('script-load', 4, [], load)
 export const shardScriptFlush = internal('script-flush', 1, [], flush)
 export const shardAttend = { ...internal('attend', 2, [], attend), looksAtKeyspace: true } as const
 
-export const scriptInternalCommands = [shardScriptLoad, shardScriptFlush, shardAttend] as const
+export const shardRefuseWrites = internal('refuse-writes', -1, [], refuseWrites)
+export const shardTrackScript = internal(
+  'track-script',
+  -3,
+  [{ flags: ['RO'], begin: { index: 2 }, find: { lastKey: -1, keyStep: 1, limit: 0 } }],
+  trackScript,
+)
+
+export const scriptInternalCommands = [
+  shardScriptLoad,
+  shardScriptFlush,
+  shardAttend,
+  shardRefuseWrites,
+  shardTrackScript,
+] as const

@@ -12,6 +12,7 @@ import type { PendingSet } from '../../store/set/pending-set.js'
 import { visitPicks, visitSample } from '../../store/set/set-sampling.js'
 import { ValueType } from '../../store/value-type.js'
 import { keyArgument } from '../generic-arguments.js'
+import { effectOfRemoval } from '../key-effects.js'
 import { mayPick, randomCountAt } from '../random-count.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
@@ -21,6 +22,9 @@ const MUST_BE_POSITIVE = encodeError('ERR value is out of range, must be positiv
 
 /** From five times as many members to remove as to keep on, it is less work to make a new set of those to keep. */
 const KEEP_FROM_RATIO = 5
+
+/** As in Redis 7.2. */
+const REMOVALS_AT_ONCE_MAX = 1024
 
 function spop(call: ShardCall): void {
   const { db, reply } = call
@@ -43,6 +47,7 @@ function spop(call: ShardCall): void {
   const set = call.keyspace.sets.open(db)
   set.pick()
   reply.bulk(set.pickedBytes, set.pickedOffset, set.pickedLength)
+  if (call.effects.isRecording) removals.begin(call, 1).member(set.pickedBytes, set.pickedOffset, set.pickedLength)
   set.removePicked()
   const isEmpty = set.size === 0
   if (isEmpty) db.remove()
@@ -74,18 +79,52 @@ function popMany(call: ShardCall): void {
   if (popped === size) {
     set.visit(membersReply.to(reply))
     db.remove()
+    effectOfRemoval(call, 1)
   } else if (popped >= (size - popped) * KEEP_FROM_RATIO) {
-    keepFew(call, set, size - popped)
+    keepFew(call, set, size - popped, popped)
   } else {
+    const { isRecording } = call.effects
+    if (isRecording) removals.begin(call, popped)
     for (let i = 0; i < popped; i++) {
       set.pick()
       reply.bulk(set.pickedBytes, set.pickedOffset, set.pickedLength)
+      if (isRecording) removals.member(set.pickedBytes, set.pickedOffset, set.pickedLength)
       set.removePicked()
     }
     db.modified()
   }
   call.notifyTaken(keyEvents.spop, 1, popped === size)
 }
+
+/** Says that members were removed, by SREM with as many of them as Redis puts into one. */
+class Removals implements MemberVisitor {
+  private call!: ShardCall
+  private left = 0
+  private leftOfCommand = 0
+
+  begin(call: ShardCall, count: number): this {
+    this.call = call
+    this.left = count
+    this.leftOfCommand = 0
+    return this
+  }
+
+  member(bytes: Uint8Array, offset: number, length: number): boolean {
+    const { call } = this
+    const { effects } = call
+    if (this.leftOfCommand === 0) {
+      this.leftOfCommand = Math.min(this.left, REMOVALS_AT_ONCE_MAX)
+      this.left -= this.leftOfCommand
+      effects.begin('SREM', 2 + this.leftOfCommand)
+      call.effectArgument(1)
+    }
+    this.leftOfCommand--
+    effects.argument(bytes, offset, length)
+    return true
+  }
+}
+
+const removals = new Removals()
 
 /** Passes on the members that are not in another set. */
 class Others implements MemberVisitor {
@@ -99,8 +138,8 @@ class Others implements MemberVisitor {
   }
 }
 
-/** Replies with all members but `kept` of them, which become the key's new set. */
-function keepFew(call: ShardCall, set: OpenSet, kept: number): void {
+/** Replies with `popped` members, all but `kept` of them, which become the key's new set. */
+function keepFew(call: ShardCall, set: OpenSet, kept: number, popped: number): void {
   const { db, keyspace } = call
   const pending = keyspace.sets.beginPending(db.expireAtMs(), kept)
   try {
@@ -108,6 +147,7 @@ function keepFew(call: ShardCall, set: OpenSet, kept: number): void {
     // What has been replied cannot be taken back.
     pending.ensureRoom(call.lengths[1] as number)
     set.visit(new Others(pending, membersReply.to(call.reply)))
+    if (call.effects.isRecording) set.visit(new Others(pending, removals.begin(call, popped)))
     pending.moveTo(db, call.bytes, call.offsets[1] as number, call.lengths[1] as number)
   } finally {
     keyspace.sets.endPending(pending)

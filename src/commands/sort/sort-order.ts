@@ -21,6 +21,11 @@ export function byNumber(scores: Float64Array, elements: ByteStrings): Order {
   }
 }
 
+/** What is equal in the first order is in the second. */
+export function inTurn(first: Order, second: Order): Order {
+  return (left, right) => first(left, right) || second(left, right)
+}
+
 /** By all bytes, of two strings of which one begins with the other the shorter one first. Missing ones come before all. */
 export function byBytes(strings: ByteStrings): Order {
   return byRanges(strings, strings.lengths)

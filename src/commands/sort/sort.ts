@@ -9,12 +9,14 @@
 import { encodeError, errors } from '../../resp/errors.js'
 import { keyEvents } from '../../store/keyspace-events.js'
 import { ValueType } from '../../store/value-type.js'
+import { ownsKey } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
+import { effectOfState } from '../state-effect.js'
 import { ByteStrings } from './byte-strings.js'
 import { addElements, elementCount, storeList } from './sort-elements.js'
 import { SortLookup } from './sort-lookup.js'
-import { limitedRange, parseSortOptions, type SortOptions } from './sort-options.js'
-import { byBytes, byNumber, byText, type Order, sortedPlaces, sortNumber } from './sort-order.js'
+import { limitedRange, parseSortOptions, reachOfSort, type SortOptions } from './sort-options.js'
+import { byBytes, byNumber, byText, inTurn, type Order, sortedPlaces, sortNumber } from './sort-order.js'
 import type { SortPattern } from './sort-pattern.js'
 
 const NOT_NUMBERS = encodeError("ERR One or more scores can't be converted into double")
@@ -71,13 +73,18 @@ function resultPlaces(call: ShardCall, options: SortOptions, elements: ByteStrin
     return Int32Array.from({ length: shown }, (_, i) => (isReversed ? shown - 1 - i : first + i))
   }
   addElements(db, elements, 0, count)
-  const order = byElement ? byBytes(elements) : orderOf(call, options, elements)
+  const order = byElement ? byBytes(elements) : orderOf(call, options, elements, type === ValueType.set)
   if (order === undefined) return NOT_NUMBERS
   return sortedPlaces(count, order, options.descending).subarray(start, end + 1)
 }
 
 /** @returns undefined when something to sort by is no number */
-function orderOf(call: ShardCall, { alpha, by, storeArgument }: SortOptions, elements: ByteStrings): Order | undefined {
+function orderOf(
+  call: ShardCall,
+  { alpha, by, storeArgument }: SortOptions,
+  elements: ByteStrings,
+  isSet: boolean,
+): Order | undefined {
   const lookup = new SortLookup(call.db)
   if (!alpha) {
     const scores = new Float64Array(elements.count)
@@ -101,7 +108,9 @@ function orderOf(call: ShardCall, { alpha, by, storeArgument }: SortOptions, ele
       else weights.addMissing()
     }
   }
-  return storeArgument >= 0 ? byBytes(weights) : byText(weights)
+  if (storeArgument < 0) return byText(weights)
+  // Of elements of a set that are equal so far none is the first, and what is stored must not depend on where they lie.
+  return isSet ? inTurn(byBytes(weights), byBytes(elements)) : byBytes(weights)
 }
 
 function replyResult(call: ShardCall, { gets }: SortOptions, elements: ByteStrings, places: Int32Array): void {
@@ -141,7 +150,17 @@ function storeResult(
     db.remove()
     call.notify(keyEvents.del, storeArgument)
   }
+  effectOfStore(call, storeArgument)
   reply.integer(result.count)
+}
+
+/** Patterns may have read keys of other shards: then the log gets the result. */
+function effectOfStore(call: ShardCall, storeArgument: number): void {
+  const { effects, bytes, offsets, lengths, argc } = call
+  if (!effects.isRecording || call.shardCount === 1) return
+  if (reachOfSort(bytes, offsets, lengths, argc) !== 'keyspace') return
+  effects.none()
+  if (ownsKey(call, storeArgument)) effectOfState(effects, call.db, call.copy(storeArgument))
 }
 
 /**

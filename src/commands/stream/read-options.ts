@@ -43,7 +43,9 @@ class ReadOptions {
       const more = argc - i - 1
       if (more > 0 && call.is(i, 'BLOCK')) {
         if (call.isInScript) {
-          reply.errorText(`ERR ${call.spec.name} command is not allowed with BLOCK option from scripts`)
+          // The name as the script has it, unless the command has come from another shard.
+          const name = call.lengths[0] === 0 ? call.spec.name : call.text(0)
+          reply.errorText(`ERR ${name} command is not allowed with BLOCK option from scripts`)
           return false
         }
         this.timeoutMs = readInteger(call, ++i, TIMEOUT_NO_INTEGER)

@@ -13,6 +13,7 @@ import { keyArgument } from '../generic-arguments.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, oneKey } from '../spec.js'
 import { KeyState, readId, readInteger, readStream, replyId, writeStream } from './stream-call.js'
+import { effectOfTrim } from './stream-effects.js'
 import { referencesArgument, trimArgument, trimOptions } from './trim-options.js'
 
 const ZERO_ID = encodeError('ERR The ID specified in XADD must be greater than 0-0')
@@ -71,6 +72,7 @@ function xadd(call: ShardCall): void {
   }
   call.notify(keyEvents.xadd, 1)
   if (trim.apply(streams) > 0) call.notify(keyEvents.xtrim, 1)
+  effectOfTrim(call, 'XADD', idAt, newId)
   replyId(reply, newId)
 }
 
@@ -120,6 +122,7 @@ function xtrim(call: ShardCall): void {
   if (removed > 0) {
     call.db.modified()
     call.notify(keyEvents.xtrim, 1)
+    effectOfTrim(call, 'XTRIM', call.argc, null)
   }
   call.reply.integer(removed)
 }

@@ -22,6 +22,7 @@ import {
   shown,
   useConsumer,
 } from './stream-call.js'
+import { effectOfAcknowledgement, effectOfClaim, effectOfLastId } from './stream-effects.js'
 import { openGroup } from './stream-pending.js'
 
 const XCLAIM_IDLE_MIN = encodeError('ERR Invalid min-idle-time argument for XCLAIM')
@@ -88,7 +89,8 @@ class ClaimOptions {
       }
     }
     // Clients may have clocks of their own: a time that cannot be counts as now.
-    if (this.deliveredAtMs < 0 || this.deliveredAtMs > nowMs) this.deliveredAtMs = nowMs
+    const isPossible = this.deliveredAtMs >= 0 && (this.deliveredAtMs <= nowMs || call.keyspace.isReplaying)
+    if (!isPossible) this.deliveredAtMs = nowMs
     return true
   }
 }
@@ -100,8 +102,10 @@ function xclaim(call: ShardCall): void {
   const { reply } = call
   const { groups, entries } = call.keyspace.streams
   const { pending } = groups
-  let isModified = lastId.compare(groups.readLastId(id)) > 0
-  if (isModified) groups.setLastId(lastId)
+  call.effects.none()
+  const isAdvanced = lastId.compare(groups.readLastId(id)) > 0
+  let isModified = isAdvanced
+  if (isAdvanced) groups.setLastId(lastId)
   let hasConsumer = false
   const mark = reply.openArray()
   let claimed = 0
@@ -112,6 +116,7 @@ function xclaim(call: ShardCall): void {
       if (!entries.find(id)) {
         if (isPending) {
           groups.acknowledge()
+          effectOfAcknowledgement(call, 1, 2, id)
           isModified = true
         }
         continue
@@ -124,6 +129,7 @@ function xclaim(call: ShardCall): void {
       claimed++
     }
   } finally {
+    if (isAdvanced && claimed === 0) effectOfLastId(call, 1, 2)
     // Where memory runs out on the way, what has been claimed stays so.
     if (isModified || hasConsumer) call.db.modifiedAside()
   }
@@ -144,6 +150,7 @@ function claim(call: ShardCall, deliveredAtMs: number, deliveries: number, onlyI
   if (deliveries >= 0) groups.deliveries = deliveries
   else if (!onlyIds) groups.deliveries++
   groups.activeAtMs = call.nowMs
+  effectOfClaim(call, 1, 2, id)
   if (onlyIds) replyId(reply, id)
   else replyEntry(reply, entries)
 }
@@ -182,6 +189,7 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
   const { groups, entries } = call.keyspace.streams
   const { pending } = groups
   deletedIds.length = 0
+  call.effects.none()
   reply.array(3)
   const mark = reply.openArray()
   let claimed = 0
@@ -193,6 +201,7 @@ function claimIdle(call: ShardCall, idleMsMin: number, countMax: number, onlyIds
       pending.readId(id)
       if (!entries.find(id)) {
         groups.acknowledge()
+        effectOfAcknowledgement(call, 1, 2, id)
         deletedIds.push(id.msHigh, id.msLow, id.seqHigh, id.seqLow)
         deleted++
         more = pending.seekCeiling(id)

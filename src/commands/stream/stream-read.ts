@@ -27,6 +27,7 @@ import {
   shown,
   useConsumer,
 } from './stream-call.js'
+import { effectOfClaim, effectOfLastId, effectOfNewConsumer } from './stream-effects.js'
 
 const LAST_ID_IN_XREADGROUP = encodeError(
   'ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.',
@@ -68,6 +69,7 @@ function checkGroupRead(call: ShardCall): void {
 }
 
 function read(call: ShardCall): void {
+  if (options.groupAt > 0) call.effects.none()
   if (call.isRetry) {
     readAfterWait(call)
     return
@@ -188,22 +190,28 @@ function replyStream(call: ShardCall, i: number, isHistory: boolean, count: numb
     return
   }
   try {
-    useConsumer(call, options.groupAt + 1, i)
-    if (isHistory) replyHistory(call, count)
-    else deliver(call, count)
+    const isNew = useConsumer(call, options.groupAt + 1, i)
+    // Otherwise the claim of an entry makes it.
+    if (isNew && (isHistory || options.isAcknowledged)) effectOfNewConsumer(call, i, options.groupAt)
+    if (isHistory) replyHistory(call, i, count)
+    else if (!deliver(call, i, count) && isNew && !options.isAcknowledged) effectOfNewConsumer(call, i, options.groupAt)
   } finally {
     // Where memory runs out on the way, what has been delivered stays pending.
     call.db.modifiedAside()
   }
 }
 
-/** Replies with new entries of the stream in hand, which become pending for the consumer in hand. */
-function deliver(call: ShardCall, count: number): void {
+/**
+ * Replies with new entries of the stream in hand, that of key `i`, which become pending for the consumer in hand.
+ * @returns whether there were any
+ */
+function deliver(call: ShardCall, i: number, count: number): boolean {
   const { reply, nowMs } = call
   const { streams } = call.keyspace
   const { entries, groups, root } = streams
   const mark = reply.openArray()
   let delivered = 0
+  let isAdvanced = false
   entries.walk(after, end, false)
   while ((count === 0 || delivered < count) && entries.next()) {
     const { id } = entries
@@ -212,16 +220,23 @@ function deliver(call: ShardCall, count: number): void {
       groups.deliveredAtMs = nowMs
       groups.deliveries = 1
     }
-    if (id.compare(groups.readLastId(lastEntryId)) > 0) advance(root, groups, id)
+    if (id.compare(groups.readLastId(lastEntryId)) > 0) {
+      advance(root, groups, id)
+      isAdvanced = true
+    }
+    if (!options.isAcknowledged) effectOfClaim(call, i, options.groupAt, id)
     replyEntry(reply, entries)
     delivered++
   }
   if (delivered > 0) groups.activeAtMs = nowMs
+  // Claims say the last ID, but not how many entries have been read.
+  if (isAdvanced) effectOfLastId(call, i, options.groupAt)
   reply.closeArray(mark, delivered)
+  return delivered > 0
 }
 
-/** Replies with entries that are pending for the consumer in hand, which delivers them once more. */
-function replyHistory(call: ShardCall, count: number): void {
+/** Replies with entries that are pending for the consumer in hand, of key `i`, which delivers them once more. */
+function replyHistory(call: ShardCall, i: number, count: number): void {
   const { reply, nowMs } = call
   const { entries, groups } = call.keyspace.streams
   const { consumerPending, pending } = groups
@@ -237,6 +252,7 @@ function replyHistory(call: ShardCall, count: number): void {
       pending.find(lastEntryId)
       groups.deliveredAtMs = nowMs
       groups.deliveries++
+      effectOfClaim(call, i, options.groupAt, lastEntryId)
       replyEntry(reply, entries)
     } else {
       reply.array(2)

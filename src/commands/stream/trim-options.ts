@@ -36,6 +36,8 @@ class TrimOptions {
   readonly id = new StreamId()
   isIdGiven = false
   makesNoStream = false
+  /** The place of the length or ID that is trimmed to, behind `=` or `~` if one was given. */
+  thresholdAt = 0
 
   /**
    * Reads the options from argument 2 on.
@@ -113,6 +115,7 @@ class TrimOptions {
       }
     }
     trim.by = by
+    this.thresholdAt = i
     return i
   }
 

@@ -12,6 +12,7 @@ import { ValueType } from '../../store/value-type.js'
 import type { SortedSet } from '../../store/zset/sorted-set.js'
 import { timeoutMsAt } from '../block-timeout.js'
 import { keyArgument, keysArgument } from '../generic-arguments.js'
+import { effectOfPop } from '../key-effects.js'
 import type { ShardCall } from '../shard-call.js'
 import { type CommandSpec, type KeySpec, oneKey } from '../spec.js'
 import { countedKeysArgument, countedKeysAt, numberOfKeysArgument, whereArgument } from './zset-arguments.js'
@@ -133,6 +134,7 @@ function popFirst(call: ShardCall, firstKey: number, keys: number, fromMax: bool
       reply.array(3)
       call.replyArgument(i)
       pop(call, i, set, fromMax, 1, false)
+      effectOfPop(call, i, fromMax ? 'ZPOPMAX' : 'ZPOPMIN', 0)
       return true
     }
     const popped = Math.min(count, set.count)
@@ -140,6 +142,7 @@ function popFirst(call: ShardCall, firstKey: number, keys: number, fromMax: bool
     call.replyArgument(i)
     reply.array(popped)
     pop(call, i, set, fromMax, popped, true)
+    effectOfPop(call, i, fromMax ? 'ZPOPMAX' : 'ZPOPMIN', popped)
     return true
   }
   return false

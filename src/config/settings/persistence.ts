@@ -5,7 +5,7 @@
 
 import { type SettingArea, setting } from '../setting.js'
 import { savePoints } from '../special-types.js'
-import { count, INT_MAX, INT_MIN, integer, LONG_MAX, memory, oneOf, string, yesNo } from '../value-types.js'
+import { count, duration, INT_MAX, INT_MIN, integer, LONG_MAX, memory, oneOf, string, yesNo } from '../value-types.js'
 
 const MIB = 1024n ** 2n
 
@@ -44,17 +44,18 @@ export const persistenceSettings: SettingArea = {
     setting('rdb-save-incremental-fsync', yesNo, true, 'Sync a snapshot piece by piece while it is written.', active),
     setting('rdb-key-save-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while saving, for tests.', { ...active, hidden: true }),
     setting('loading-process-events-interval-bytes', integer(1024n, INT_MAX), 2n * MIB, 'Bytes loaded between two looks at the clients.', { effect: 'not-applicable', hidden: true }),
-    setting('appendonly', yesNo, false, 'Log every write, so that a crash loses little or nothing.'),
-    setting('appendfilename', string({ check: checkAofName, description: 'file name' }), 'appendonly.aof', 'Beginning of the names of the append-only files.', fixed),
-    setting('appenddirname', string({ check: checkAofFolder, description: 'folder name' }), 'appendonlydir', 'Folder of the append-only files, in `dir`.', fixed),
-    setting('appendfsync', oneOf(['everysec', 'always', 'no']), 'everysec', 'When the log is synced to disk.'),
+    setting('appendonly', yesNo, false, 'Log every write, so that a crash loses little or nothing.', active),
+    setting('appendfilename', string({ check: checkAofName, description: 'file name' }), 'appendonly.aof', 'Beginning of the names of the append-only files.', { ...active, ...fixed }),
+    setting('appenddirname', string({ check: checkAofFolder, description: 'folder name' }), 'appendonlydir', 'Folder of the append-only files, in `dir`.', { ...active, ...fixed }),
+    setting('appendfsync', oneOf(['everysec', 'always', 'no']), 'everysec', 'When the log is synced to disk.', active),
     setting('no-appendfsync-on-rewrite', yesNo, false, 'Do not sync the log while a snapshot or compaction is written.'),
-    setting('auto-aof-rewrite-percentage', count, 100n, 'Growth of the log at which it is compacted; 0 for never.'),
-    setting('auto-aof-rewrite-min-size', memory(0n, LONG_MAX), 64n * MIB, 'Size below which the log is not compacted.'),
-    setting('aof-load-truncated', yesNo, true, 'Start when the end of the log is cut off.'),
+    setting('auto-aof-rewrite-percentage', count, 100n, 'Growth of the log at which it is compacted; 0 for never.', active),
+    setting('auto-aof-rewrite-min-size', memory(0n, LONG_MAX), 64n * MIB, 'Size below which the log is not compacted.', active),
+    setting('aof-load-truncated', yesNo, true, 'Start when the end of the log is cut off.', active),
     setting('aof-use-rdb-preamble', yesNo, true, 'Compact the log into a snapshot instead of commands.'),
-    setting('aof-timestamp-enabled', yesNo, false, 'Write times into the log.'),
+    setting('aof-timestamp-enabled', yesNo, false, 'Write times into the log.', active),
     setting('aof-rewrite-incremental-fsync', yesNo, true, 'Sync a compacted log piece by piece while it is written.'),
-    setting('aof-disable-auto-gc', yesNo, false, 'Keep log files that are no longer needed.', { hidden: true }),
+    setting('aof-disable-auto-gc', yesNo, false, 'Keep log files that are no longer needed.', { ...active, hidden: true }),
+    setting('aof-history-retention', duration(0n, 315360000n), 0n, 'How long log files that compaction has replaced are kept, to restore any point of that time.', active),
   ],
 }

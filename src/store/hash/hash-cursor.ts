@@ -75,8 +75,8 @@ export class HashCursor {
   /** How many fields `next` visits that are not past their time. */
   get liveLength(): number {
     if (this.isGone) return 0
-    const { nowMs } = this.keyspace
-    return this.length - (this.isTable ? this.table.countDue(nowMs) : this.packed.countDue(nowMs))
+    const { dueMs } = this.keyspace
+    return this.length - (this.isTable ? this.table.countDue(dueMs) : this.packed.countDue(dueMs))
   }
 
   /** Finds one field of the hash in hand, to read it. */
@@ -92,18 +92,18 @@ export class HashCursor {
       const { table } = this
       if (!table.find(field, offset, length)) return false
       this.showElement()
-      if (!isDue(this.expireAtMs, this.keyspace.nowMs)) return true
+      if (!isDue(this.expireAtMs, this.keyspace.dueMs)) return true
     } else {
       const { packed } = this
       this.at = packed.findField(field, offset, length)
       if (this.at < 0) return false
       this.expireAtMs = packed.timeAt(this.at)
-      if (!isDue(this.expireAtMs, this.keyspace.nowMs)) {
+      if (!isDue(this.expireAtMs, this.keyspace.dueMs)) {
         this.showValue()
         return true
       }
     }
-    if (this.keyspace.lazyExpireDeletes) this.expireFound()
+    if (this.keyspace.lazyExpireDeletes) this.expireFound(field, offset, length)
     return false
   }
 
@@ -141,7 +141,7 @@ export class HashCursor {
 
   /** Whether the field in hand is not past its time. */
   get isLive(): boolean {
-    return !isDue(this.expireAtMs, this.keyspace.nowMs)
+    return !isDue(this.expireAtMs, this.keyspace.dueMs)
   }
 
   /**
@@ -195,8 +195,9 @@ export class HashCursor {
   expireSome(db: Database, fieldsMax: number): boolean {
     this.open(db)
     const { keyspace, table, packed } = this
-    const { nowMs } = keyspace
-    const removed = this.isTable ? table.removeDue(nowMs, fieldsMax) : packed.removeDue(nowMs)
+    const { dueMs } = keyspace
+    const tell = keyspace.onFieldExpired === null ? null : this.tellDue
+    const removed = this.isTable ? table.removeDue(dueMs, fieldsMax, tell) : packed.removeDue(dueMs, tell)
     if (removed > 0) {
       keyspace.stats.expiredFields += removed
       this.tellExpired()
@@ -205,7 +206,7 @@ export class HashCursor {
     }
     if (this.isGone) return false
     this.followExpiries(db)
-    return this.isTable && table.expiresSize > 0 && nowMs > table.nextDueMs
+    return this.isTable && table.expiresSize > 0 && dueMs > table.nextDueMs
   }
 
   /** Removes the field that `find` has just found. */
@@ -218,14 +219,20 @@ export class HashCursor {
     }
   }
 
+  private readonly tellDue = (bytes: Uint8Array, offset: number, length: number): void => {
+    this.keyspace.onFieldExpired?.(this.db, bytes, offset, length)
+  }
+
   /** Removes the field found last, because its time is over. */
-  private expireFound(): void {
+  private expireFound(field: Uint8Array, offset: number, length: number): void {
     this.keyspace.stats.expiredFields++
+    if (this.keyspace.onFieldExpired !== null) this.tellDue(field, offset, length)
     this.removeFound()
     this.tellExpired()
     if (this.length === 0) {
       // Who writes may add fields to what is left, and looks after it in `settle`.
-      if (!this.isWriting) this.removeExpired()
+      if (this.isWriting) this.beginAnew()
+      else this.removeExpired()
       return
     }
     this.followExpiries(this.db)
@@ -248,6 +255,14 @@ export class HashCursor {
     // Nobody has changed anything: that is not counted, as with keys.
     stats.dirty = dirty
     this.isGone = true
+  }
+
+  /** The last field is past its time. With what is added now it is another key, which has no time of the old one's. */
+  protected beginAnew(): void {
+    const { stats } = this.keyspace
+    const { dirty } = stats
+    this.db.persist()
+    stats.dirty = dirty
   }
 
   private announceExpired(): void {

@@ -14,7 +14,7 @@ import { copyBytes } from '../../base/bytes.js'
 import { Elements } from '../elements.js'
 import { TABLE_STATE_WORDS } from '../table.js'
 import { NO_EXPIRY } from '../value-type.js'
-import { isDue } from './packed-hash.js'
+import { type FieldVisitor, isDue } from './packed-hash.js'
 
 const NEXT_DUE = TABLE_STATE_WORDS * 2
 const LEAST_SEEN = NEXT_DUE + 2
@@ -97,10 +97,10 @@ export class HashTable extends Elements {
   }
 
   /**
-   * Removes fields that were due before this time, looking at about so many.
+   * Removes fields that were due before this time, looking at about so many; `tell` hears of each.
    * @returns how many were removed; there may be more as long as `nextDueMs` is before this time
    */
-  removeDue(nowMs: number, elementsMax: number): number {
+  removeDue(nowMs: number, elementsMax: number, tell: FieldVisitor | null): number {
     const { expires, root, rootBegin } = this
     const sizeBefore = this.size
     let left = elementsMax
@@ -108,9 +108,9 @@ export class HashTable extends Elements {
     while (left > 0 && expires.size > 0 && nowMs > this.nextDueMs) {
       const cursor = root[rootBegin + SWEEP]!
       if (cursor === 0) this.writeTime(LEAST_SEEN, NEVER)
-      left -= 1 + this.sweepChain(expires.scanBucket(cursor), nowMs)
+      left -= 1 + this.sweepChain(expires.scanBucket(cursor), nowMs, tell)
       const partner = expires.scanPartner(cursor)
-      if (partner >= 0) left -= this.sweepChain(partner, nowMs)
+      if (partner >= 0) left -= this.sweepChain(partner, nowMs, tell)
       const next = expires.nextCursor(cursor)
       root[rootBegin + SWEEP] = next
       if (next === 0) this.writeTime(NEXT_DUE, this.readTime(LEAST_SEEN))
@@ -154,7 +154,7 @@ export class HashTable extends Elements {
   }
 
   /** Removes what is due from a chain of the elements with a time. @returns how many elements the chain had */
-  private sweepChain(bucket: number, nowMs: number): number {
+  private sweepChain(bucket: number, nowMs: number, tell: FieldVisitor | null): number {
     const { expires, table } = this
     const count = expires.openChain(bucket)
     for (let i = count - 1; i >= 0; i--) {
@@ -164,6 +164,7 @@ export class HashTable extends Elements {
       if (isDue(timeMs, nowMs)) {
         const isInTable = table.findRef(this.cursorHash(), ref)
         assert(isInTable, 'a field with a time to live is not in the table of fields')
+        if (tell !== null) tell(this.bytes, this.keyOffset, this.keyLength)
         this.remove()
       } else if (timeMs < this.readTime(LEAST_SEEN)) {
         this.writeTime(LEAST_SEEN, timeMs)

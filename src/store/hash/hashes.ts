@@ -296,10 +296,21 @@ export class Hashes extends HashCursor implements ValueKind {
   ): boolean {
     const { packed } = this
     const timeMs = packed.timeAt(at)
-    const isNew = isDue(timeMs, this.keyspace.nowMs)
+    const isNew = isDue(timeMs, this.keyspace.dueMs)
+    if (isNew) this.passOver(at)
     if (timeMs === NO_EXPIRY || (keepsTime && !isNew)) packed.setValue(at, value, valueOffset, valueLength)
     else packed.setValueWithoutTime(at, value, valueOffset, valueLength)
     return isNew
+  }
+
+  /** The field at this position of the listpack is past its time, and another one of its name takes its place. */
+  private passOver(at: number): void {
+    const { packed, keyspace, db } = this
+    if (keyspace.onFieldExpired !== null) {
+      packed.read(at)
+      keyspace.onFieldExpired(db, packed.valueBytes, packed.valueOffset, packed.valueLength)
+    }
+    if (packed.fieldCount === 1) this.beginAnew()
   }
 
   /**

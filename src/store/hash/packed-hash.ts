@@ -20,6 +20,9 @@ import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 /** In the place of a time: the field does not expire. */
 const NO_TIME = 0
 
+/** Hears of a field: its name. */
+export type FieldVisitor = (bytes: Uint8Array, offset: number, length: number) => void
+
 export class PackedHash extends RecordListpack {
   /** How many entries belong to a field: 2, or 3 with times. */
   private width = 2
@@ -88,9 +91,15 @@ export class PackedHash extends RecordListpack {
     this.dueEnd = at
     return count
   }
-  /** Removes the fields that were due before this time. @returns how many there were */
-  removeDue(nowMs: number): number {
+  /** Removes the fields that were due before this time; `tell` hears of each. @returns how many there were */
+  removeDue(nowMs: number, tell: FieldVisitor | null): number {
     const count = this.countDue(nowMs)
+    if (tell !== null) {
+      for (let at = LISTPACK_FIRST; at !== this.dueEnd; at = this.nextField(at)) {
+        this.read(at)
+        tell(this.valueBytes, this.valueOffset, this.valueLength)
+      }
+    }
     if (count > 0) this.removeRange(LISTPACK_FIRST, this.dueEnd, count * this.width)
     return count
   }

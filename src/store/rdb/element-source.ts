@@ -289,6 +289,7 @@ export class ZipmapSource implements ElementSource {
       const at = this.#take(4)
       const bytes = this.#bytes
       length = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+      if (length < ZIPMAP_LONG_LENGTH) this.#fail()
     }
     const unused = isField ? 0 : this.#bytes[this.#take(1)]!
     this.textOffset = this.#take(length)

@@ -184,7 +184,7 @@ function loadGroup(reader: RdbReader, rdbType: number, { groups, root }: Streams
 /** @returns how many pending entries the consumer has */
 function loadConsumer(reader: RdbReader, rdbType: number, groups: Streams['groups']): number {
   const name = reader.stringCopy()
-  if (groups.findConsumer(name, 0, name.length)) reader.fail('each consumer once')
+  if (groups.findConsumer(name, 0, name.length)) reader.fail('each consumer once. Duplicate stream consumer detected')
   const seenAtMs = reader.int64()
   groups.createConsumer(name, 0, name.length, seenAtMs)
   // The best that is known where it was not written.
@@ -192,7 +192,9 @@ function loadConsumer(reader: RdbReader, rdbType: number, groups: Streams['group
   const count = reader.count(ID_BYTES)
   for (let left = count; left > 0; left--) {
     readRawId(reader)
-    if (!groups.pending.find(id) || groups.pendingConsumer !== NO_REF) reader.fail('a pending entry of the group')
+    if (!groups.pending.find(id)) reader.fail('a pending entry of the group')
+    if (groups.pendingConsumer !== NO_REF)
+      reader.fail('one consumer. Stream consumer PEL entry already has a consumer assigned')
     groups.assign(id)
   }
   return count

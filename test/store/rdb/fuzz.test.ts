@@ -82,7 +82,7 @@ describe('damaged payloads', () => {
       const which = `seed ${seed}, round ${round}: ${Buffer.from(bytes).toString('base64')}`
       let isLoaded: boolean
       try {
-        isLoaded = loadDumpPayload(bytes, 0, bytes.length, { db, key: KEY, expireAtMs: NO_EXPIRY })
+        isLoaded = loadDumpPayload(bytes, 0, bytes.length, { db, key: KEY, expireAtMs: NO_EXPIRY }) === null
       } catch (error) {
         throw new Error(which, { cause: error })
       }
@@ -93,7 +93,7 @@ describe('damaged payloads', () => {
         writeDumpPayload(db, writer)
         const again = writer.take()
         const target = { db, key: COPY, expireAtMs: NO_EXPIRY }
-        expect(loadDumpPayload(again, 0, again.length, target), which).toBe(true)
+        expect(loadDumpPayload(again, 0, again.length, target), which).toBe(null)
         expect(digestOf(db, COPY), which).toBe(digest)
         db.memoryUsage()
         takeApart(db)

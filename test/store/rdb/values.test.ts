@@ -15,7 +15,7 @@ import { recordedPayloads } from './recorded-payloads.js'
 const KEY = new TextEncoder().encode('key')
 
 function load(db: Database, payload: Uint8Array, expireAtMs = NO_EXPIRY): boolean {
-  return loadDumpPayload(payload, 0, payload.length, { db, key: KEY, expireAtMs })
+  return loadDumpPayload(payload, 0, payload.length, { db, key: KEY, expireAtMs }) === null
 }
 
 /** The value under the key, as a payload. */

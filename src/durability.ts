@@ -1,0 +1,119 @@
+/**
+ * What keeps the data set beyond the end of the process: snapshots and the append-only log, and which of them is loaded.
+ *
+ * Main thread.
+ */
+import path from 'node:path'
+import { AppendLog } from './append-log.js'
+import { type LoadedAppendLog, loadAppendLog } from './append-log-load.js'
+import { Backups } from './backup/backups.js'
+import { Background } from './background.js'
+import type { JobOutcome } from './backup-jobs.js'
+import { textToPath } from './config/byte-text.js'
+import { shardkeepVersion } from './config/version.js'
+import { Persistence, type PersistenceSurroundings } from './persistence.js'
+import { RdbFileError } from './rdb/file-error.js'
+import type { SnapshotMemory } from './ring/part-channel.js'
+import type { ReplyGate } from './router/reply-gate.js'
+import type { LoadProgress } from './snapshot-load.js'
+
+export interface DurabilitySurroundings extends Omit<PersistenceSurroundings, 'snapshotWays'> {
+  readonly snapshotMemory: SnapshotMemory
+  /** The sequence number given last. */
+  readonly gsn: () => number
+  readonly gate: ReplyGate | null
+}
+
+export class Durability {
+  readonly background = new Background()
+  readonly persistence: Persistence
+  readonly appendLog: AppendLog
+  readonly backups: Backups
+
+  /** @throws BackupSettingsError */
+  constructor(private readonly surroundings: DurabilitySurroundings) {
+    const { config, clock, log, policy, shards, reports, gsn, gate } = surroundings
+    const snapshotWays = { background: this.background, memory: surroundings.snapshotMemory }
+    this.persistence = new Persistence({ ...surroundings, snapshotWays })
+    this.appendLog = new AppendLog({
+      config,
+      clock,
+      log,
+      policy,
+      shards,
+      reports,
+      gsn,
+      gate,
+      isSaving: () => this.persistence.isSavingInBackground,
+      saveBase: async (finalPath, atCut) => {
+        await this.persistence.saveBase(finalPath, atCut)
+      },
+    })
+    this.backups = new Backups({
+      config,
+      clock,
+      log,
+      serverVersion: shardkeepVersion(),
+      isLoading: () => this.persistence.loading !== null,
+      snapshot: (path) => this.persistence.saveCopy(path),
+      digest: async (path) => resultOf(await this.background.run('digest-rdb', path)),
+      exportRdb: async (job) => resultOf(await this.background.run('export-rdb', job)),
+    })
+    config.onChange('appendonly', () => {
+      void this.appendLog.setOn(config.flag('appendonly'))
+      return undefined
+    })
+  }
+
+  /**
+   * Loads the data set, from the log where there is to be one, and begins to log.
+   * @throws LoadError, an error of the operating system
+   */
+  async load(): Promise<void> {
+    await this.#loadData()
+    await this.backups.start()
+  }
+
+  async #loadData(): Promise<void> {
+    const { config } = this.surroundings
+    if (!config.flag('appendonly')) {
+      await this.persistence.load()
+      return
+    }
+    await this.persistence.whileLoading(async (progress) => {
+      await this.appendLog.start(await this.#loadLog(progress))
+    })
+  }
+
+  #loadLog(progress: LoadProgress): Promise<LoadedAppendLog | null> {
+    const { config, clock, log, shards, functions } = this.surroundings
+    return loadAppendLog(
+      shards,
+      functions,
+      {
+        folder: path.dirname(config.path('appenddirname')),
+        appendDirName: path.basename(config.path('appenddirname')),
+        appendFileName: textToPath(config.text('appendfilename')),
+        loadsTruncated: config.flag('aof-load-truncated'),
+        checksChecksum: config.flag('rdbchecksum'),
+        databases: config.number('databases'),
+        nowMs: clock.nowMs(),
+        keyDelayUs: () => config.number('key-load-delay'),
+      },
+      progress,
+      log,
+    )
+  }
+
+  /** To be called now and then (`hz`). */
+  check(): void {
+    this.persistence.check()
+    this.appendLog.check()
+  }
+}
+
+/** @throws RdbFileError */
+function resultOf<T>(outcome: JobOutcome<T>): T {
+  if ('result' in outcome) return outcome.result
+  throw new RdbFileError(outcome.fault)
+}

@@ -1,0 +1,86 @@
+/**
+ * Has the files of the append-only log written to the disk, and knows how far they are. Main thread.
+ *
+ * Shards write, and go on; descriptors are the process's, so a thread of Node.js's pool can sync them meanwhile.
+ * Invariant: one sync goes on at a time, and everything that was written before one was asked for is covered by it.
+ */
+import { fdatasync } from 'node:fs'
+import { promisify } from 'node:util'
+import type { ShardReport } from './shard-threads.js'
+
+const syncFile = promisify(fdatasync)
+
+interface Waiting {
+  readonly gsn: number
+  readonly done: () => void
+}
+
+export class LogSync {
+  /** What the last sync failed with, null when it went well. */
+  error: unknown = null
+  /** Everything up to this number is on the disk. */
+  #gsn = 0
+  /** By shard, the bytes of the file in hand that are. */
+  #bytes: number[] = []
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  readonly #waiting: Waiting[] = []
+
+  constructor(
+    private readonly reports: readonly ShardReport[],
+    /** Descriptors of the files that the shards append to. */
+    private readonly descriptors: () => readonly number[],
+  ) {}
+
+  get isRunning(): boolean {
+    return this.#running !== null
+  }
+
+  /** Syncs what has been written so far. */
+  request(): Promise<void> {
+    if (this.#running === null) return this.#begin()
+    this.#next ??= this.#running.then(() => {
+      this.#next = null
+      return this.#begin()
+    })
+    return this.#next
+  }
+
+  #begin(): Promise<void> {
+    this.#running = this.#sync().finally(() => {
+      this.#running = null
+    })
+    return this.#running
+  }
+
+  async #sync(): Promise<void> {
+    const gsn = Math.min(...this.reports.map(({ logMark }) => logMark))
+    const bytes = this.reports.map(({ logBytes }) => logBytes)
+    const stale = this.descriptors().filter((_, shard) => bytes[shard] !== this.#bytes[shard])
+    try {
+      await Promise.all(stale.map((descriptor) => syncFile(descriptor)))
+    } catch (error) {
+      this.error = error
+      return
+    }
+    this.error = null
+    this.#bytes = bytes
+    this.#gsn = Math.max(this.#gsn, gsn)
+    for (const entry of this.#waiting.splice(0)) {
+      if (entry.gsn <= this.#gsn) entry.done()
+      else this.#waiting.push(entry)
+    }
+  }
+
+  /** Calls `done` when everything up to the number is on the disk; somebody has to ask for syncs. */
+  when(gsn: number, done: () => void): void {
+    if (gsn <= this.#gsn) done()
+    else this.#waiting.push({ gsn, done })
+  }
+
+  /** The shards go on with other files. Resolves when no sync uses the last ones any more. */
+  async changeFiles(): Promise<void> {
+    this.#bytes = []
+    while (this.#running !== null) await this.#running
+  }
+}

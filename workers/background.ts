@@ -1,0 +1,18 @@
+/**
+ * Thread entry of the background pool: runs one named job after the other (src/background-jobs.ts).
+ */
+import { assert } from '../src/base/assert.js'
+import type { BackgroundTask } from '../src/background.js'
+import { type BackgroundJobs, backgroundJobs, type JobContext } from '../src/background-jobs.js'
+
+type Job = (input: unknown, context: JobContext) => unknown
+
+export default async function run({ name, input, progress }: BackgroundTask): Promise<unknown> {
+  const job = backgroundJobs[name as keyof BackgroundJobs] as Job | undefined
+  assert(job !== undefined, `no background job is called ${name}`)
+  try {
+    return await job(input, { progress: (value) => progress?.postMessage(value) })
+  } finally {
+    progress?.close()
+  }
+}
