@@ -3,6 +3,7 @@
  *
  * Runs on the threads of the background pool (workers/background.ts); the main thread takes its types from here.
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { RdbDigest } from './backup/rdb-digest.js'
 import type { JobOutcome } from './backup-jobs.js'
 import { type SnapshotFileJob, type SnapshotFileOutcome, writeSnapshotFile } from './snapshot-file.js'
@@ -12,6 +13,13 @@ import type { ExportJob } from './transfer/export.js'
 export interface JobContext {
   /** Tells whoever has begun the job how far it is: anything that can be cloned. */
   readonly progress: (value: unknown) => void
+}
+
+/** What a thread of the pool gets. */
+export interface BackgroundTask {
+  readonly name: string
+  readonly input: unknown
+  readonly progress: MessagePort | null
 }
 
 /** By name: what a job is given, and what comes of it. Both travel between threads. */

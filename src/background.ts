@@ -4,21 +4,13 @@
  * Main thread. One thread is there from the beginning, so that its memory is not part of what a save takes; others come when
  * several jobs run side by side. A job may block its thread.
  */
-import type { MessagePort, Transferable } from 'node:worker_threads'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { Piscina } from 'piscina'
-import type { BackgroundJobs } from './background-jobs.js'
+import type { BackgroundJobs, BackgroundTask } from './background-jobs.js'
 
 const THREADS_MAX = 4
 /** A thread beyond the first that has nothing to do ends after so long. */
 const IDLE_MS = 10_000
-
-/** What a thread of the pool gets. */
-export interface BackgroundTask {
-  readonly name: string
-  readonly input: unknown
-  readonly progress: MessagePort | null
-}
 
 export interface RunOptions {
   /** Of `input`, what the job gets and the caller has no more. */

@@ -29,7 +29,10 @@ export function exportRdb({ rdbPath, outPath, format, nowMs }: ExportJob): Promi
     const onKey = (): void => {
       keys++
     }
-    await pipeline(exported(items, { format, rdbVersion: () => version, onKey }), createWriteStream(outPath, { mode: 0o600 }))
+    await pipeline(
+      exported(items, { format, rdbVersion: () => version, onKey }),
+      createWriteStream(outPath, { mode: 0o600 }),
+    )
     return keys
   })
 }

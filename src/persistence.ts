@@ -5,8 +5,8 @@
  */
 import path from 'node:path'
 import { AppendLogLoadError } from './append-log-load.js'
-import { assert } from './base/assert.js'
 import type { SnapshotFacts } from './backup/manifest.js'
+import { assert } from './base/assert.js'
 import type { Clock } from './base/clock.js'
 import type { LogLines } from './base/log-lines.js'
 import type {

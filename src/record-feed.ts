@@ -7,7 +7,8 @@
  */
 import type { SegmentReader } from './aof/segment-reader.js'
 import { copyBytes, latin1Of } from './base/bytes.js'
-import { type ReplayError, type ReplayReport, shardReplay } from './commands/replay.js'
+import { shardReplay } from './commands/replay.js'
+import type { ReplayError, ReplayReport } from './commands/replay-report.js'
 import type { CommandSpec } from './commands/spec.js'
 import { arityFits, findCommandId, findSubcommandId, fullNameOf, isContainer, specs } from './commands/table.js'
 import { bulkBody, isError } from './resp/reply-reader.js'

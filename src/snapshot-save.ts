@@ -6,9 +6,9 @@
  * they share. Invariant: `shard.snapshot-end` follows each `shard.snapshot-begin`, and one snapshot goes on at a time.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Background } from './background.js'
 import { assert } from './base/assert.js'
 import { asciiBytes } from './base/bytes.js'
-import type { Background } from './background.js'
 import { combineDigests, hexadecimal } from './commands/digest.js'
 import type { SnapshotSizes } from './commands/rdb/shard-snapshots.js'
 import { type SnapshotFigures, shardSnapshotBegin, shardSnapshotEnd } from './commands/rdb/snapshot.js'

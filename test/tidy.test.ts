@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Commands over several shards, for whoever can ask shards: the router, and scripts in a shard's worker.
   hops: ['base', 'resp', 'ring', 'commands'],
   // The shard's side and the main thread's side meet in the rings, the command table and what coordinates commands over shards.
-  shard: ['base', 'resp', 'ring', 'store', 'aof', 'lua', 'commands', 'hops'],
+  shard: ['base', 'resp', 'ring', 'store', 'rdb', 'aof', 'lua', 'commands', 'hops'],
   router: ['base', 'resp', 'ring', 'commands', 'hops'],
   net: ['base', 'config', 'resp', 'ring', 'lua', 'commands', 'hops', 'router'],
 }
@@ -48,7 +48,14 @@ const CIRCLES_OF_TYPES: readonly { readonly modules: readonly string[]; readonly
     reason: 'an entry holds its handler, the handler gets a call, and the call names the entry that it runs',
   },
   {
-    modules: ['router/coordinators', 'router/feeding', 'router/migrate', 'router/router', 'router/scripts'],
+    modules: [
+      'router/coordinators',
+      'router/feeding',
+      'router/migrate',
+      'router/router',
+      'router/scripts',
+      'router/tracking-route',
+    ],
     reason: 'the router hands what one frame cannot do to these, and they send their hops through the router',
   },
   {

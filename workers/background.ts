@@ -1,9 +1,9 @@
 /**
  * Thread entry of the background pool: runs one named job after the other (src/background-jobs.ts).
  */
+
+import { type BackgroundJobs, type BackgroundTask, backgroundJobs, type JobContext } from '../src/background-jobs.js'
 import { assert } from '../src/base/assert.js'
-import type { BackgroundTask } from '../src/background.js'
-import { type BackgroundJobs, backgroundJobs, type JobContext } from '../src/background-jobs.js'
 
 type Job = (input: unknown, context: JobContext) => unknown
 

@@ -89,7 +89,9 @@ export class BackupStore {
   }
 
   async #read(id: string, name: string): Promise<Pick<BackupEntry, 'failure'> & { manifest: Manifest }> {
-    const { manifest, failure } = parseManifest((await readWhole(this.target.get(`${id}/${name}`), MANIFEST_BYTES_MAX)).toString())
+    const { manifest, failure } = parseManifest(
+      (await readWhole(this.target.get(`${id}/${name}`), MANIFEST_BYTES_MAX)).toString(),
+    )
     if (manifest.id !== id) throw new ManifestError(`the manifest of ${id} is that of ${manifest.id}`)
     return { manifest, failure }
   }

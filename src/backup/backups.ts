@@ -12,8 +12,6 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Cron } from 'croner'
-import type { Clock } from '../base/clock.js'
-import type { LogLines } from '../base/log-lines.js'
 import type {
   BackupFigures,
   BackupListing,
@@ -22,16 +20,14 @@ import type {
   BackupRefusal,
   BackupServices,
 } from '../commands/backup-services.js'
-import type { Configuration } from '../config/configuration.js'
-import type { ExportJob } from '../transfer/export.js'
 import { type BackupEntry, BackupStore } from './backup-store.js'
 import { BackupSettingsError, configuredTarget, S3_SETTINGS } from './configured-target.js'
 import { readKeyFile } from './encryption.js'
 import { Exports } from './exports.js'
 import { isFault, reasonOf } from './faults.js'
-import { isBackupId, type Manifest, newBackupId, type SnapshotFacts } from './manifest.js'
-import type { RdbDigest } from './rdb-digest.js'
+import { isBackupId, type Manifest, newBackupId } from './manifest.js'
 import { outlived, retentionIn } from './retention.js'
+import type { BackupSurroundings } from './surroundings.js'
 import type { BackupTarget } from './target.js'
 
 const TEMPORARY = 'temp-backup-'
@@ -39,20 +35,6 @@ const TEMPORARY = 'temp-backup-'
 const CHECKED_SETTINGS = ['backup-schedule', 'backup-target', 'backup-encryption-key-file', ...S3_SETTINGS]
 /** In the temporary folder: the target's description. */
 const DESTINATION = 'destination'
-
-export interface BackupSurroundings {
-  readonly config: Configuration
-  readonly clock: Clock
-  readonly log: LogLines
-  readonly serverVersion: string
-  readonly isLoading: () => boolean
-  /** Saves the data set to a file, and tells what it was at the moment that the file shows. */
-  readonly snapshot: (path: string) => Promise<SnapshotFacts>
-  /** Loads a file in the background. @throws RdbFileError */
-  readonly digest: (path: string) => Promise<RdbDigest>
-  /** Writes a file in another form in the background. @returns how many keys it holds @throws RdbFileError */
-  readonly exportRdb: (job: ExportJob) => Promise<number>
-}
 
 export class Backups implements BackupServices {
   #phase: BackupPhase = 'idle'
@@ -252,7 +234,10 @@ export class Backups implements BackupServices {
     )
     const gone = outlived(complete, retentionIn(config.words('backup-retention')), clock.nowMs()).map(({ id }) => id)
     if (gone.length === 0) return
-    const oldest = complete.map(({ id }) => id).filter((id) => !gone.includes(id)).sort()[0] as string
+    const oldest = complete
+      .map(({ id }) => id)
+      .filter((id) => !gone.includes(id))
+      .sort()[0] as string
     const failed = entries.filter(({ id, state }) => state === 'failed' && id < oldest).map(({ id }) => id)
     for (const id of [...gone, ...failed]) {
       await store.remove(id)
@@ -275,7 +260,9 @@ export class Backups implements BackupServices {
         const store = this.#openStore()
         const manifest = await store.manifest(id)
         this.#enter('verify', manifest.file.bytes)
-        const fault = await this.#inFolder(newBackupId(this.surroundings.clock.nowMs()), null, (folder) => this.#faultOf(store, manifest, folder))
+        const fault = await this.#inFolder(newBackupId(this.surroundings.clock.nowMs()), null, (folder) =>
+          this.#faultOf(store, manifest, folder),
+        )
         if (fault !== undefined) this.surroundings.log.warning(`Backup ${id} does not prove itself: ${fault}`)
         return fault === undefined ? undefined : { reason: `Backup ${id} does not prove itself: ${fault}` }
       } finally {
@@ -310,7 +297,10 @@ export class Backups implements BackupServices {
   /** @throws TargetError, EncryptionError */
   #openStore(): BackupStore {
     const keyFile = this.surroundings.config.path('backup-encryption-key-file')
-    return new BackupStore(configuredTarget(this.surroundings.config, 'backup-target'), keyFile === '' ? null : readKeyFile(keyFile))
+    return new BackupStore(
+      configuredTarget(this.surroundings.config, 'backup-target'),
+      keyFile === '' ? null : readKeyFile(keyFile),
+    )
   }
 
   #followSchedule(): void {

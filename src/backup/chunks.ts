@@ -14,10 +14,7 @@ export interface Chunk {
  * All chunks but the last have the length that `nextBytes` gives when they begin; the last has at least one byte, unless the
  * stream has none.
  */
-export async function* chunksOf(
-  content: AsyncIterable<Uint8Array>,
-  nextBytes: () => number,
-): AsyncGenerator<Chunk> {
+export async function* chunksOf(content: AsyncIterable<Uint8Array>, nextBytes: () => number): AsyncGenerator<Chunk> {
   let pieces: Uint8Array[] = []
   let bytes = 0
   let chunkBytes = nextBytes()

@@ -121,7 +121,7 @@ function unless(codes: readonly string[]): (error: NodeJS.ErrnoException) => und
 }
 
 const ifMissing = unless(['ENOENT', 'ENOTDIR'])
-const ifOccupied = unless(['ENOTEMPTY', 'EEXIST', 'ENOENT'])
+const ifOccupied = unless(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'])
 /** Folders of others that stand between backups are none of ours. */
 const ifUnreadable = unless(['ENOENT', 'EACCES', 'EPERM'])
 

@@ -46,7 +46,9 @@ export function readKeyFile(file: string): Buffer {
   const text = content.toString('latin1').trim()
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex')
   if (/^[A-Za-z0-9+/]{43}=?$/.test(text)) return Buffer.from(text, 'base64')
-  throw new EncryptionError(`the key file ${file} does not hold a key: 32 bytes, 64 hexadecimal digits, or Base64 of them`)
+  throw new EncryptionError(
+    `the key file ${file} does not hold a key: 32 bytes, 64 hexadecimal digits, or Base64 of them`,
+  )
 }
 
 /** Tells keys apart, and says nothing about them. */
@@ -86,7 +88,8 @@ export async function* decrypt(
   const file = content[Symbol.asyncIterator]()
   try {
     const { header, rest } = await takeHeader(file)
-    if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw new EncryptionError(`${name} is not encrypted as backups are`)
+    if (!header.subarray(0, MAGIC.length).equals(MAGIC))
+      throw new EncryptionError(`${name} is not encrypted as backups are`)
     const fileKey = keyOfFile(key, header.subarray(MAGIC.length), name)
     let number = 0
     for await (const { bytes, isLast } of chunksOf(joined(rest, file), () => PIECE_BYTES + TAG_BYTES)) {

@@ -10,11 +10,11 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Cron } from 'croner'
 import type { BackupOutcome } from '../commands/backup-services.js'
-import type { BackupSurroundings } from './backups.js'
 import { BackupSettingsError, configuredTarget, S3_SETTINGS } from './configured-target.js'
 import { isFault, reasonOf } from './faults.js'
 import { newBackupId } from './manifest.js'
 import { outlived, retentionIn } from './retention.js'
+import type { BackupSurroundings } from './surroundings.js'
 import type { BackupTarget } from './target.js'
 
 const TEMPORARY = 'temp-export-'
@@ -71,7 +71,9 @@ export class Exports {
   #begin(): void {
     const { clock, log, isLoading } = this.surroundings
     if (this.#isRunning || isLoading()) {
-      log.warning('The export that the schedule asks for was not begun: another one, or the load at the start, is not through')
+      log.warning(
+        'The export that the schedule asks for was not begun: another one, or the load at the start, is not through',
+      )
       return
     }
     this.#isRunning = true
@@ -116,7 +118,9 @@ export class Exports {
 
   async #retire(target: BackupTarget): Promise<void> {
     const { config, clock, log } = this.surroundings
-    const files = (await target.list('export-')).filter(({ name }) => /^export-\d{8}T\d{6}Z-[0-9a-f]{8}\.\w+$/.test(name))
+    const files = (await target.list('export-')).filter(({ name }) =>
+      /^export-\d{8}T\d{6}Z-[0-9a-f]{8}\.\w+$/.test(name),
+    )
     const kept = files.map(({ name, modifiedAtMs }) => ({ id: name, madeAtMs: modifiedAtMs }))
     for (const { id } of outlived(kept, retentionIn(config.words('export-retention')), clock.nowMs())) {
       await target.remove(id)

@@ -60,7 +60,13 @@ export function isBackupId(text: string): boolean {
 
 export function formatManifest(manifest: Manifest, failure?: string): Buffer {
   const times = { cutAt: isoTime(manifest.cutAtMs), verifiedAt: isoTime(manifest.verifiedAtMs) }
-  const document = { format: FORMAT, version: VERSION, ...manifest, ...times, ...(failure === undefined ? {} : { failure }) }
+  const document = {
+    format: FORMAT,
+    version: VERSION,
+    ...manifest,
+    ...times,
+    ...(failure === undefined ? {} : { failure }),
+  }
   return Buffer.from(`${JSON.stringify(document, undefined, 2)}\n`)
 }
 

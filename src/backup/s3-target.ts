@@ -196,7 +196,10 @@ export class S3Target implements BackupTarget {
   #refused(what: string, status: number, text: string): TargetError {
     const code = elementIn(text, 'Code')
     const reason = code === undefined ? `status ${status}` : `${code} (status ${status})`
-    return new TargetError(`${what} in ${this.description} was refused: ${reason}`, status === 404 && code !== 'NoSuchBucket')
+    return new TargetError(
+      `${what} in ${this.description} was refused: ${reason}`,
+      status === 404 && code !== 'NoSuchBucket',
+    )
   }
 }
 
@@ -207,7 +210,11 @@ export class S3Target implements BackupTarget {
 export function signRequest(
   client: AwsClient,
   url: string,
-  request: { readonly method: string; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer | undefined },
+  request: {
+    readonly method: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: Buffer | undefined
+  },
   fixed: { readonly datetime?: string; readonly allHeaders?: boolean } = {},
 ): Promise<Request> {
   const { method, headers, body } = request

@@ -49,10 +49,11 @@ export function keyspaceDigest(keyspace: Keyspace): Uint8Array {
     const database = keyspace.existingDatabase(index)
     if (database === null || database.size === 0) continue
     const keys = new Uint8Array(DIGEST_BYTES)
-    database.forEach((db) => {
+    const add = (db: Database): boolean => {
       addKey(keys, db)
       return true
-    })
+    }
+    database.forEach(add)
     digests.push([index, keys])
   }
   return digestParts(digests)

@@ -29,7 +29,6 @@ const sections: readonly InfoSection[] = [
   { title: 'Clients', byDefault: true, lines: clientLines },
   { title: 'Memory', byDefault: true, lines: memoryLines },
   { title: 'Persistence', byDefault: true, lines: persistenceLines },
-  { title: 'Backup', byDefault: true, lines: backupLines },
   { title: 'Stats', byDefault: true, lines: trafficLines },
   { title: 'Replication', byDefault: true, lines: replicationLines },
   { title: 'CPU', byDefault: true, lines: cpuLines },
@@ -39,6 +38,7 @@ const sections: readonly InfoSection[] = [
   { title: 'Latencystats', byDefault: false, lines: latencyLines },
   { title: 'Cluster', byDefault: true, lines: () => ['cluster_enabled:0'] },
   { title: 'Keyspace', byDefault: true, lines: keyspaceLines },
+  { title: 'Backup', byDefault: true, lines: backupLines },
   { title: 'Shardkeep', byDefault: true, lines: shardkeepLines },
 ]
 

@@ -15,7 +15,7 @@ import type { Keyspace } from '../store/keyspace.js'
 import { type KeyspaceEvent, keyEvents } from '../store/keyspace-events.js'
 import type { Effects } from './effects.js'
 import type { ShardSnapshots } from './rdb/shard-snapshots.js'
-import type { ReplayReport } from './replay.js'
+import type { ReplayReport } from './replay-report.js'
 import type { ShardStatistics } from './server-services.js'
 import type { CommandSpec } from './spec.js'
 

@@ -34,6 +34,7 @@ import { objectCommands } from './object.js'
 import { persistenceCommands } from './persistence.js'
 import { pubsubCommands } from './pubsub.js'
 import { dumpCommands } from './rdb/dump.js'
+import { loadCommands } from './rdb/load.js'
 import { migrateCommands, shardMigrateDump, shardMigrated } from './rdb/migrate.js'
 import { restoreCommands } from './rdb/restore.js'
 import { snapshotCommands } from './rdb/snapshot.js'
@@ -114,6 +115,7 @@ export const specs: readonly CommandSpec[] = [
   shardMigrateDump,
   shardMigrated,
   ...snapshotCommands,
+  ...loadCommands,
   ...sortLendingCommands,
   shardCheckGroupRead,
   ...scriptInternalCommands,

@@ -27,6 +27,7 @@ const FLAGS_MAX = 5
 /** From this length on, `%s` without a precision takes the string as it is, with zero bytes and without a width. */
 const WHOLE_STRING_BYTES_MIN = 100
 
+const TWO_TO_63 = 2 ** 63
 const TWO_TO_64 = 2n ** 64n
 
 /** One conversion of a format: `%-5.2d`. */
@@ -178,12 +179,19 @@ export class StringFunctions {
     switch (letter) {
       case 'd':
       case 'i':
+        this.#appendInteger(L, checkInt64(state, L, argument), letter, start, end)
+        return
       case 'o':
       case 'u':
       case 'x':
-      case 'X':
-        this.#appendInteger(L, checkInt64(state, L, argument), letter, start, end)
+      case 'X': {
+        const number = lua.luaL_checknumber(L, argument)
+        // As compiled C does on x86: what is too large for 64 bits without a sign is 0.
+        const isLarge = number >= TWO_TO_63
+        const large = isLarge && number < 2 * TWO_TO_63 ? BigInt(number) : 0n
+        this.#appendInteger(L, isLarge ? BigInt.asIntN(64, large) : checkInt64(state, L, argument), letter, start, end)
         return
+      }
       case 'e':
       case 'E':
       case 'f':
@@ -216,8 +224,13 @@ export class StringFunctions {
     lua.lua_settop(L, -2)
   }
 
-  #appendInteger(L: number, value: number, letter: string, start: number, end: number): void {
-    if (start === end && (letter === 'd' || letter === 'i') && Number.isSafeInteger(value)) {
+  #appendInteger(L: number, value: number | bigint, letter: string, start: number, end: number): void {
+    if (
+      start === end &&
+      (letter === 'd' || letter === 'i') &&
+      typeof value === 'number' &&
+      Number.isSafeInteger(value)
+    ) {
       this.#buffer.appendInteger(L, value)
       return
     }

@@ -9,7 +9,8 @@
 import { assert } from '../base/assert.js'
 import type { Clock } from '../base/clock.js'
 import type { Bell } from '../ring/bell.js'
-import type { ReplySink, Router } from '../router/router.js'
+import type { ReplySink } from '../router/reply-sink.js'
+import type { Router } from '../router/router.js'
 import type { Connection, ConnectionOwner } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 

@@ -439,7 +439,8 @@ export class Dispatcher {
     sessionCommands[spec.name]?.(this, connection, argv, (reply) => {
       this.statistics.record(id, this.#monotonicUs() - startedUs)
       if (reply[0] === 45) this.statistics.recordFailure(id, reply)
-      connection.deliver(sequence, 1, reply, 0, silent ? 0 : reply.length)
+      // As every reply: what EXEC has done may have to wait for the disk.
+      this.router.answer(connection.slot, sequence, silent ? RequestFlag.silent : 0, reply)
     })
   }
 }

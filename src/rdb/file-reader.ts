@@ -1,12 +1,14 @@
 /**
  * Reads an RDB file key by key, without making values of what it finds: each key is shown as the bytes that it takes.
  *
- * Runs on the main thread. The file is read in blocks; a key that is longer gets a window that holds it. `next` moves to
- * the next key as long as one is wholly in the window, `fill` reads on: so nothing waits but once a block.
+ * Runs on any thread. The file is read in blocks; a key that is longer gets a window that holds it. `next` moves to the next
+ * key as long as one is wholly in the window, `fill` reads on: so nothing waits but once a block. Whoever wants to read values
+ * while the file is read goes by `nextName` and `take`, and a thread that may block by `fillSync`.
  *
  * Invariant: whatever the file claims, no more memory is taken than the part of it that has been read, twice.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import fs from 'node:fs'
+import { promisify } from 'node:util'
 import { copyBytes, latin1Of } from '../base/bytes.js'
 import { CRC64_BYTES, Crc64 } from '../base/crc64.js'
 import { moduleTypeName } from '../store/rdb/module-type.js'
@@ -14,14 +16,20 @@ import { ModulePiece, RDB_VERSION_READABLE_MAX, RdbOpcode } from '../store/rdb/r
 import { RdbEndError, RdbFormatError, RdbReader } from '../store/rdb/rdb-reader.js'
 import { skipModulePieces, skipValue } from '../store/rdb/value-extent.js'
 import { NO_EXPIRY } from '../store/value-type.js'
+import { checksumError } from './file-checksum.js'
 import { RdbFileError } from './file-error.js'
 
 const BLOCK_BYTES = 1024 * 1024
 
+const openFile = promisify(fs.open)
+const readFile = promisify(fs.read)
+const closeFile = promisify(fs.close)
+const statFile = promisify(fs.fstat)
+
 const SIGNATURE = 'REDIS'
 const HEADER_BYTES = 9
 /** Older files have no checksum. */
-const CHECKSUM_VERSION_MIN = 5
+export const CHECKSUM_VERSION_MIN = 5
 
 const MS_PER_SECOND = 1000
 const NOT_GIVEN = -1
@@ -29,6 +37,8 @@ const NOT_GIVEN = -1
 /** What stands between keys. Texts hold one character a byte. */
 export interface RdbFileEvents {
   aux(name: string, value: string): void
+  /** What a database has, as the file says. */
+  databaseSize?(database: number, keys: number, expires: number): void
   /** A library of functions. The bytes are the receiver's to keep. */
   library(code: Uint8Array): void
   /** Something of a module that is not a key has been passed over. */
@@ -51,6 +61,7 @@ export class RdbFileReader {
   bytes: Uint8Array = new Uint8Array(0)
   entryOffset = 0
   entryLength = 0
+  rdbType = 0
   /** The file has been read to its end, and is whole. */
   isAtEnd = false
   /** The version that the file names. */
@@ -66,9 +77,12 @@ export class RdbFileReader {
   #summed = 0
   /** How many more bytes `next` has found to be needed. */
   #missing = 1
+  /** How much the window holds when it has been filled. */
+  #capacity = 0
+  #readValue: (reader: RdbReader) => void = () => {}
 
   private constructor(
-    private readonly handle: FileHandle,
+    private readonly descriptor: number,
     readonly totalBytes: number,
     private readonly checksChecksum: boolean,
     private readonly events: RdbFileEvents,
@@ -78,13 +92,24 @@ export class RdbFileReader {
 
   /** Opens a file; the system's error is passed on. */
   static async open(path: string, checksChecksum: boolean, events: RdbFileEvents): Promise<RdbFileReader> {
-    const handle = await open(path, 'r')
-    const { size } = await handle.stat()
-    return new RdbFileReader(handle, size, checksChecksum, events)
+    const descriptor = await openFile(path, 'r')
+    const { size } = await statFile(descriptor)
+    return new RdbFileReader(descriptor, size, checksChecksum, events)
+  }
+
+  /** As `open`, without a turn of the event loop. */
+  static openSync(path: string, checksChecksum: boolean, events: RdbFileEvents): RdbFileReader {
+    const descriptor = fs.openSync(path, 'r')
+    const { size } = fs.fstatSync(descriptor)
+    return new RdbFileReader(descriptor, size, checksChecksum, events)
   }
 
   close(): Promise<void> {
-    return this.handle.close()
+    return closeFile(this.descriptor)
+  }
+
+  closeSync(): void {
+    fs.closeSync(this.descriptor)
   }
 
   /** How far the file has been worked off. */
@@ -102,15 +127,47 @@ export class RdbFileReader {
    * @throws RdbFileError
    */
   next(): boolean {
+    return this.nextName() && this.take(this.#skipValue)
+  }
+
+  /** As `next`, but the value is left to `take`, which must follow. */
+  nextName(): boolean {
+    this.#reader.position = this.#done
+    return this.#attempt(this.#findName)
+  }
+
+  /**
+   * Has the value of the key in hand read: `read` gets the reader before the value and leaves it behind it.
+   * @returns false when it is not wholly there: call `fill`, after which the key comes once more
+   * @throws RdbFileError, and what else `read` throws but `RdbFormatError`
+   */
+  take(read: (reader: RdbReader) => void): boolean {
+    this.#readValue = read
+    return this.#attempt(this.#takeValue)
+  }
+
+  readonly #findName = (): boolean => (this.version === 0 ? this.#header() && this.#take() : this.#take())
+
+  readonly #skipValue = (reader: RdbReader): void => skipValue(reader, this.rdbType)
+
+  readonly #takeValue = (): boolean => {
     const reader = this.#reader
-    reader.position = this.#done
+    this.#readValue(reader)
+    this.entryLength = reader.position - this.entryOffset
+    this.#done = reader.position
+    return true
+  }
+
+  /** @returns what `act` does, or false when more of the file is needed for it */
+  #attempt(act: () => boolean): boolean {
     try {
-      return this.version === 0 ? this.#header() && this.#take() : this.#take()
+      return act()
     } catch (error) {
       if (!(error instanceof RdbFormatError)) throw error
       const at = this.#windowAt + error.offset
-      if (!(error instanceof RdbEndError))
+      if (!(error instanceof RdbEndError)) {
         throw new RdbFileError(`malformed data at byte ${at}: expected ${error.expected}`)
+      }
       if (error.missing > this.totalBytes - this.#unreadAt) {
         throw new RdbFileError(`the file ends at byte ${this.totalBytes} in the middle: expected ${error.expected}`)
       }
@@ -121,6 +178,32 @@ export class RdbFileReader {
 
   /** Reads on. Nothing of the key in hand is valid any more. */
   async fill(): Promise<void> {
+    const kept = this.#makeRoom()
+    for (let end = kept; end < this.#capacity; ) {
+      const { bytesRead } = await readFile(this.descriptor, this.bytes, end, this.#capacity - end, this.#unreadAt)
+      end = this.#hasRead(end, bytesRead)
+    }
+    this.#reader.open(this.bytes, 0, this.#capacity)
+  }
+
+  /** As `fill`, and blocks meanwhile. */
+  fillSync(): void {
+    const kept = this.#makeRoom()
+    for (let end = kept; end < this.#capacity; ) {
+      const bytesRead = fs.readSync(this.descriptor, this.bytes, end, this.#capacity - end, this.#unreadAt)
+      end = this.#hasRead(end, bytesRead)
+    }
+    this.#reader.open(this.bytes, 0, this.#capacity)
+  }
+
+  #hasRead(end: number, bytesRead: number): number {
+    if (bytesRead === 0) throw new RdbFileError(`the file has become shorter while it was read`)
+    this.#unreadAt += bytesRead
+    return end + bytesRead
+  }
+
+  /** Moves what is not worked off to the beginning of the window. @returns how much that is */
+  #makeRoom(): number {
     const { bytes } = this
     this.#sum(this.#done)
     const kept = this.#reader.end - this.#done
@@ -136,14 +219,8 @@ export class RdbFileReader {
     this.#missing = 1
     this.#done = 0
     this.#summed = 0
-    let end = kept
-    while (end < capacity) {
-      const { bytesRead } = await this.handle.read(this.bytes, end, capacity - end, this.#unreadAt)
-      if (bytesRead === 0) throw new RdbFileError(`the file has become shorter while it was read`)
-      end += bytesRead
-      this.#unreadAt += bytesRead
-    }
-    this.#reader.open(this.bytes, 0, end)
+    this.#capacity = capacity
+    return kept
   }
 
   /** Adds the window up to `end` to the checksum. */
@@ -208,10 +285,8 @@ export class RdbFileReader {
     this.key = reader.text
     this.keyOffset = reader.textOffset
     this.keyLength = reader.textLength
-    skipValue(reader, rdbType)
+    this.rdbType = rdbType
     this.entryOffset = at
-    this.entryLength = reader.position - at
-    this.#done = reader.position
   }
 
   #betweenKeys(opcode: number): void {
@@ -220,10 +295,12 @@ export class RdbFileReader {
       case RdbOpcode.selectDb:
         this.database = reader.length()
         return
-      case RdbOpcode.resizeDb:
-        reader.length()
-        reader.length()
+      case RdbOpcode.resizeDb: {
+        const keys = reader.length()
+        const expires = reader.length()
+        this.events.databaseSize?.(this.database, keys, expires)
         return
+      }
       case RdbOpcode.slotInfo:
         reader.length()
         reader.length()
@@ -272,25 +349,12 @@ export class RdbFileReader {
       return
     }
     if (this.#crc.equals(this.bytes, at)) return
-    const expected = new Uint8Array(CRC64_BYTES)
-    this.#crc.writeTo(expected, 0)
-    throw new RdbFileError(
-      `RDB CRC error: Wrong RDB checksum expected: (${hexOf(expected)}) but got ` +
-        `(${hexOf(this.bytes.subarray(at, at + CRC64_BYTES))}). Aborting now.`,
-    )
+    throw checksumError(this.#crc, this.bytes.subarray(at, at + CRC64_BYTES))
   }
 }
 
 function latin1(bytes: Uint8Array): string {
   return latin1Of(bytes, 0, bytes.length)
-}
-
-/** Eight bytes, lowest first, as one hexadecimal number. */
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes)
-    .reverse()
-    .toString('hex')
-    .replace(/^0+(?=.)/, '')
 }
 
 function powerOfTwoFrom(n: number): number {

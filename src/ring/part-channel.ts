@@ -25,6 +25,7 @@ const GOES_ON = 1 << 30
 /** It is the shard's last. */
 const LAST = 1 << 29
 const LENGTH_MASK = LAST - 1
+const NO_BYTES = new Uint8Array(0)
 
 export const SnapshotControl = { signal: 0, isAborted: 1, keyDelayUs: 2, COUNT: 16 } as const
 
@@ -86,19 +87,29 @@ export class PartSender {
 
   /**
    * Fills a slot, for which there is room.
+   * @param goesOn the next part belongs to the same value
    * @returns how many bytes from `offset` on it has taken
    */
-  send(part: Uint8Array, offset: number, isLast: boolean): number {
+  send(part: Uint8Array, offset: number, goesOn: boolean): number {
     const length = Math.min(SLOT_BYTES, part.length - offset)
-    const goesOn = offset + length < part.length
+    const isCut = goesOn || offset + length < part.length
+    this.#fill(part, offset, length, isCut ? GOES_ON : 0)
+    return length
+  }
+
+  /** Says that there is no more; it takes a slot as well. */
+  end(): void {
+    this.#fill(NO_BYTES, 0, 0, LAST)
+  }
+
+  #fill(part: Uint8Array, offset: number, length: number, flags: number): void {
     const at = bytesBefore(this.#filled % SLOTS)
-    this.#words[at >>> 2] = length | (goesOn ? GOES_ON : isLast ? LAST : 0)
+    this.#words[at >>> 2] = length | flags
     copyBytes(part, offset, this.#bytes, at + 4, length)
     this.#filled++
     Atomics.store(this.#words, FILLED, this.#filled)
     Atomics.add(this.#control, SnapshotControl.signal, 1)
     Atomics.notify(this.#control, SnapshotControl.signal)
-    return length
   }
 }
 

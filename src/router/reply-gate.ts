@@ -9,7 +9,7 @@
  * Invariant: replies that came from one shard go on in their order.
  */
 import { copyOf } from '../base/bytes.js'
-import type { ReplySink } from './router.js'
+import type { ReplySink } from './reply-sink.js'
 
 interface HeldReply {
   readonly slot: number

@@ -34,20 +34,18 @@ import {
   TARGET_GATHER,
   TARGET_NOTICE,
 } from '../ring/frames.js'
-import { type BlockedClientSink, BlockedClients, type BlockedCommand } from './blocked-clients.js'
+import { BlockedClients, type BlockedCommand } from './blocked-clients.js'
 import { coordinators } from './coordinators.js'
 import { runWidened } from './feeding.js'
 import { Feeds } from './feeds.js'
 import { GatherTable } from './gather.js'
 import { LockOwners } from './lock-owners.js'
 import type { Migration } from './migrate.js'
-import { NoticeAssembly, type NoticeSink } from './notice-assembly.js'
+import { NoticeAssembly } from './notice-assembly.js'
 import type { ReplyGate } from './reply-gate.js'
+import type { ReplySink } from './reply-sink.js'
 import { isScript, type ScriptKnowledge } from './scripts.js'
 import type { ShardLink } from './shard-link.js'
-
-/** Takes the replies to clients: `count` whole replies from `sequence` on, or with count 0 a piece of one. */
-export type ReplySink = BlockedClientSink & NoticeSink
 
 const RouteKind = { main: 0, key: 1, split: 2, shards: 3, hops: 4, router: 5 } as const
 

@@ -1,7 +1,7 @@
 /**
  * EXEC: runs a queue of commands as one, over any keys of any shards. Main thread.
  *
- * Without dependent parts, the commands take consecutive places in the order and all their frames enter the rings before
+ * Without dependent parts, the commands have one place in the order and all their frames enter the rings before
  * anything else: nothing can stand between them, and no lock is needed. A watch on the one shard that everything happens on
  * is checked by that shard at the start, in a frame that names all keys of the transaction: if one of them is locked, all of
  * the transaction waits.

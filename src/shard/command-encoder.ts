@@ -24,7 +24,6 @@ function bulkNameOf(spec: CommandSpec): Uint8Array {
 }
 
 const bulkNames = specs.map(bulkNameOf)
-const DEL = asciiBytes('*2\r\n$3\r\nDEL\r\n')
 
 export class CommandEncoder {
   static readonly multi = asciiBytes('*1\r\n$5\r\nMULTI\r\n')
@@ -33,7 +32,7 @@ export class CommandEncoder {
   static readonly overheadBytesMax = 160
 
   /** At most how many bytes `write` will take. */
-  bytesOf({ spec, argc, lengths }: ShardCall): number {
+  bytesOfCommand({ spec, argc, lengths }: ShardCall): number {
     let bytes = HEADER_BYTES_MAX + (bulkNames[idOf(spec)] as Uint8Array).length
     for (let i = 1; i < argc; i++) bytes += (lengths[i] as number) + HEADER_BYTES_MAX + 2
     return bytes
@@ -49,13 +48,19 @@ export class CommandEncoder {
     return end
   }
 
-  bytesOfDel(keyLength: number): number {
-    return DEL.length + keyLength + HEADER_BYTES_MAX + 2
+  /** The same for a command that begins with these bytes and has one or two arguments of these lengths behind them. */
+  bytesOf(begin: Uint8Array, first: number, second = 0): number {
+    return begin.length + first + second + 2 * (HEADER_BYTES_MAX + 2)
   }
 
-  writeDel(bytes: Uint8Array, keyOffset: number, keyLength: number, to: Uint8Array, at: number): number {
-    to.set(DEL, at)
-    return bulk(bytes, keyOffset, keyLength, to, at + DEL.length)
+  /** Writes the bytes that a command begins with; its arguments follow. @returns where they end */
+  writeName(begin: Uint8Array, to: Uint8Array, at: number): number {
+    to.set(begin, at)
+    return at + begin.length
+  }
+
+  writeArgument(bytes: Uint8Array, offset: number, length: number, to: Uint8Array, at: number): number {
+    return bulk(bytes, offset, length, to, at)
   }
 
   writeSelect(database: number, to: Uint8Array, at: number): number {

@@ -101,7 +101,6 @@ export class ShardExecutor implements ShardSelf {
     })
     noticeEvents(this.keyspace, this.notices)
     const { clock, shard, shardCount } = options
-    this.snapshots = new Snapshots(this.keyspace, options.snapshotMemory, shard, this.#monotonicUs)
     const gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.housekeeping = new Housekeeping(this.keyspace, this.locks, gauges, clock, shard, shardCount)
     const listeners = new ChangeListeners(this.keyspace)
@@ -110,15 +109,13 @@ export class ShardExecutor implements ShardSelf {
     this.keyspace.requestView.bytes = this.#requests.bytes
     this.keyspace.requestView.words = this.#requests.words
     this.#sender = new ReplySender(new RingProducer(options.replies), options.onRepliesFull ?? null)
-    this.#call = new ShardCall(
-      options.shard,
-      options.shardCount,
-      this.keyspace,
-      this.#sender.writer,
-      this,
-      initialSettings(),
-      new Effects(),
-    )
+    const { writer } = this.#sender
+    this.#call = new ShardCall(shard, shardCount, this.keyspace, writer, this, initialSettings(), new Effects())
+    this.snapshots = new Snapshots(this.#call, this.locks, options.snapshotMemory, this.#monotonicUs, (frame) => {
+      this.#resume(frame)
+      this.housekeeping.report()
+      this.#sender.flush()
+    })
     if (options.slicing !== undefined) this.#call.portions = options.slicing.portions
     this.log = (message) => options.events.log?.(LOG_WARNING, message)
     this.replay = new Replay(this.#call)
@@ -170,7 +167,7 @@ export class ShardExecutor implements ShardSelf {
       this.#timing.end()
       requests.publishReleased()
       this.housekeeping.report()
-      this.#sender.flush()
+      if (!this.journal.awaitsRest) this.#sender.flush()
     }
     return done
   }
@@ -247,8 +244,9 @@ export class ShardExecutor implements ShardSelf {
       else this.blocking.park(words, word)
       return
     }
+    const spec = specs[idAndDb & 0xffff] as CommandSpec
+    if (this.keyspace.snapshot !== null) this.snapshots.lockLarge(spec, idAndDb >>> 16, argumentsAndFlags >>> 24, owner)
     if (this.locks.isActive) {
-      const spec = specs[idAndDb & 0xffff] as CommandSpec
       const scope = this.#scopes.ofCommand(spec)
       if (this.locks.mustWait(scope, owner)) {
         this.locks.wait(this.#keep(words, word, at, scope, owner))

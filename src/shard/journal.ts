@@ -9,7 +9,8 @@
  * stand together. While no file is open, the executor pays one comparison a command.
  */
 import fs from 'node:fs'
-import { copyBytes } from '../base/bytes.js'
+import { asciiBytes, copyBytes } from '../base/bytes.js'
+import { keySlot, shardOfSlot } from '../base/crc16.js'
 import type { JournalFile, ShardCall, ShardJournal } from '../commands/shard-call.js'
 import { GSN_GOES_ON, gsnOfWords } from '../ring/frames.js'
 import type { Database } from '../store/database.js'
@@ -19,6 +20,9 @@ import { CommandEncoder } from './command-encoder.js'
 import { Gauge } from './gauges.js'
 import { encodeStates, encodesStates } from './lent-effects.js'
 import type { LockTable } from './lock-table.js'
+
+const DEL = asciiBytes('*2\r\n$3\r\nDEL\r\n')
+const HDEL = asciiBytes('*3\r\n$4\r\nHDEL\r\n')
 
 const BYTES_INITIAL = 64 * 1024
 /** What has come together is written when it is so much, even within a batch. */
@@ -60,6 +64,7 @@ export class Journal implements ChangeListener, ShardJournal {
   #isBetweenFrames = false
   /** Up to which number all frames have been executed. */
   #position = 0
+  #goesOn = false
   /** The last number, time and database that the file says. */
   #number = -1
   #second = 0
@@ -86,6 +91,14 @@ export class Journal implements ChangeListener, ShardJournal {
     return this.#file.syncsAlways
   }
 
+  /**
+   * The rest of an operation is on its way, and no mark may say yet that it is whole: what answers it must not go out before
+   * that mark is on the disk.
+   */
+  get awaitsRest(): boolean {
+    return this.#goesOn && this.#file.syncsAlways
+  }
+
   /** From now on records go to this file; what was collected is written to the last one. */
   open(file: JournalFile): void {
     if (this.isOn) {
@@ -103,6 +116,7 @@ export class Journal implements ChangeListener, ShardJournal {
     this.#fileBytes = 0
     this.#isUnsynced = false
     this.#keyspace.onEvicted = this.isOn ? this.expired : null
+    this.#keyspace.onFieldExpired = this.isOn ? this.#fieldExpired : null
     if (this.isOn) this.#listeners.add(this)
     else this.#listeners.remove(this)
     this.#report()
@@ -121,7 +135,8 @@ export class Journal implements ChangeListener, ShardJournal {
   /** The frame with this number has been executed, or waits. */
   reached(gsnLow: number, gsnHigh: number): void {
     const gsn = gsnOfWords(gsnLow, gsnHigh)
-    this.#position = (gsnHigh & GSN_GOES_ON) === 0 ? gsn : gsn - 1
+    this.#goesOn = (gsnHigh & GSN_GOES_ON) !== 0
+    this.#position = this.#goesOn ? gsn - 1 : gsn
   }
 
   /** What comes now belongs to no frame: it happens at the number that was reached. */
@@ -165,7 +180,7 @@ export class Journal implements ChangeListener, ShardJournal {
           this.#length += length
         })
       } else {
-        this.#beginRecord(call.dbIndex, this.#encoder.bytesOf(call), 1)
+        this.#beginRecord(call.dbIndex, this.#encoder.bytesOfCommand(call), 1)
         this.#length = this.#encoder.write(call, this.#bytes, this.#length)
       }
     }
@@ -189,10 +204,28 @@ export class Journal implements ChangeListener, ShardJournal {
 
   /** A key is about to go because its time or its room is over. */
   readonly expired = (db: Database): void => {
-    const length = this.#encoder.bytesOfDel(db.keyLength)
-    this.#beginRecord(db.index, length, 1)
-    this.#length = this.#encoder.writeDel(db.bytes, db.keyOffset, db.keyLength, this.#bytes, this.#length)
+    // What is lent to this shard is its owner's to log.
+    if (!this.#isOwn(db)) return
+    this.#beginRecord(db.index, this.#encoder.bytesOf(DEL, db.keyLength), 1)
+    const at = this.#encoder.writeName(DEL, this.#bytes, this.#length)
+    this.#length = this.#encoder.writeArgument(db.bytes, db.keyOffset, db.keyLength, this.#bytes, at)
     if (this.#isBetweenFrames) this.endUnit()
+  }
+
+  /** A field of the hash in hand is about to go because its time is over. */
+  readonly #fieldExpired = (db: Database, bytes: Uint8Array, offset: number, length: number): void => {
+    if (!this.#isOwn(db)) return
+    this.#beginRecord(db.index, this.#encoder.bytesOf(HDEL, db.keyLength, length), 1)
+    let at = this.#encoder.writeName(HDEL, this.#bytes, this.#length)
+    at = this.#encoder.writeArgument(db.bytes, db.keyOffset, db.keyLength, this.#bytes, at)
+    this.#length = this.#encoder.writeArgument(bytes, offset, length, this.#bytes, at)
+    if (this.#isBetweenFrames) this.endUnit()
+  }
+
+  #isOwn({ bytes, keyOffset, keyLength }: Database): boolean {
+    const { shard, shardCount } = this.#call
+    if (shardCount === 1 || !this.#locks.isActive) return true
+    return shardOfSlot(keySlot(bytes, keyOffset, keyLength), shardCount) === shard
   }
 
   #beginRecord(database: number, length: number, count: number): void {
@@ -202,10 +235,11 @@ export class Journal implements ChangeListener, ShardJournal {
       this.#unitFrom = this.#length
       const gsn = gsnOfWords(this.#call.gsnLow, this.#call.gsnHigh)
       if (gsn !== this.#number) {
+        // The time comes first, as Redis has it in front of everything.
+        if (this.#file.hasTimes) this.#time()
         this.#number = gsn
         this.#length = this.#encoder.writeNumber('G', gsn, this.#bytes, this.#length)
       }
-      if (this.#file.hasTimes) this.#time()
     }
     if (database !== this.#database) {
       this.#database = database

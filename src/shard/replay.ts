@@ -8,7 +8,7 @@
 
 import { Element, RecordKind, SegmentReader } from '../aof/segment-reader.js'
 import { latin1Of } from '../base/bytes.js'
-import type { ReplayError, ReplayFault, ReplayReport } from '../commands/replay.js'
+import type { ReplayError, ReplayFault, ReplayReport } from '../commands/replay-report.js'
 import { ShardCall, type ShardReplay } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { arityFits, findCommandId, findSubcommandId, fullNameOf, isContainer, specs } from '../commands/table.js'

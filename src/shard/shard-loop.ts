@@ -42,7 +42,7 @@ export type ShardEvent =
 export function runShard(executor: ShardExecutor): never {
   for (;;) {
     const drained = executor.drain(DRAIN_FRAMES_MAX)
-    if (drained > 0) executor.periodic()
+    if (drained > 0 && !executor.journal.awaitsRest) executor.periodic()
     if (executor.scripts.attendance.serve()) continue
     const goesOn = executor.snapshots.isOn && executor.snapshots.step(drained > 0)
     if (executor.sliceWork() || drained > 0 || goesOn) continue

@@ -4,12 +4,18 @@
  * Runs in a shard worker. The walk waits when the way to the writer is full (ring/part-channel.ts); commands do not. All that
  * can pile up is what commands are about to change.
  */
+import { shardBegin } from '../commands/internal.js'
 import type { ShardSnapshots, SnapshotSizes } from '../commands/rdb/shard-snapshots.js'
 import type { ShardCall } from '../commands/shard-call.js'
+import type { CommandSpec } from '../commands/spec.js'
 import { idOf, specs, writtenKeyPositions } from '../commands/table.js'
+import { RequestFlag } from '../ring/frames.js'
 import { createSnapshotMemory, PartSender, type SnapshotMemory } from '../ring/part-channel.js'
+import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
 import { type SnapshotOptions, SnapshotWalk } from '../store/rdb/snapshot-walk.js'
+import { type LockTable, lockName, type WaitingFrame } from './lock-table.js'
+import { SnapshotLoading } from './snapshot-loading.js'
 
 /** How long the walk goes on between two batches of requests, and at a time when there are none. */
 const SLICE_US = 200
@@ -24,7 +30,20 @@ const changesKeys = specs.map(
 /** They may change a key of that name in another database than their own. */
 const reachesDatabases = specs.map(({ name }) => name === 'copy' || name === 'move')
 
-const NO_BYTES = new Uint8Array(0)
+/** Frames with one of these follow others, of the same transaction, that may have run already. */
+const NEVER_WAITS = RequestFlag.within | RequestFlag.conditional
+/** Locks of other long work count down from -1 (sliced-work.ts). */
+const FIRST_OWNER = -1_000_000_000
+/** A lock for the snapshot's sake is no operation that others would be behind. */
+const AT_ANY_TIME = Number.POSITIVE_INFINITY
+
+/** A large value for which a command waits. */
+interface HeldKey {
+  readonly db: Database
+  readonly key: Uint8Array
+  readonly owner: number
+}
+
 const positions: number[] = []
 
 /** Has the snapshot in hand write the keys that a command is about to change. */
@@ -48,7 +67,11 @@ export function writeBefore(call: ShardCall): void {
 }
 
 export class Snapshots implements ShardSnapshots {
+  readonly loading: SnapshotLoading
+  readonly #call: ShardCall
   readonly #keyspace: Keyspace
+  readonly #locks: LockTable
+  readonly #goOn: (frame: WaitingFrame) => void
   readonly #sender: PartSender
   readonly #clockUs: () => number
   #walk: SnapshotWalk | null = null
@@ -58,10 +81,24 @@ export class Snapshots implements ShardSnapshots {
   /** The keys that were written and when the last of them was, for `rdb-key-save-delay`. */
   #keys = 0
   #lastStepUs = 0
+  readonly #held: HeldKey[] = []
+  #lastOwner = FIRST_OWNER
 
-  constructor(keyspace: Keyspace, memory: SnapshotMemory | undefined, shard: number, clockUs: () => number) {
+  /** @param goOn executes a frame that has waited */
+  constructor(
+    call: ShardCall,
+    locks: LockTable,
+    memory: SnapshotMemory | undefined,
+    clockUs: () => number,
+    goOn: (frame: WaitingFrame) => void,
+  ) {
+    const { shard, shardCount, keyspace } = call
+    this.loading = new SnapshotLoading(keyspace, shard, shardCount)
     const { control, channels } = memory ?? createSnapshotMemory(shard + 1)
+    this.#call = call
     this.#keyspace = keyspace
+    this.#locks = locks
+    this.#goOn = goOn
     this.#sender = new PartSender(channels[shard] as SharedArrayBuffer, control)
     this.#clockUs = clockUs
   }
@@ -99,7 +136,7 @@ export class Snapshots implements ShardSnapshots {
     do {
       if (this.#send(walk)) {
         hasWorked = true
-      } else if (!walk.isThrough && walk.firstPart === undefined && !this.#isDelayed(walk, nowUs)) {
+      } else if (!walk.isThrough && walk.waitingBytes === 0 && !this.#isDelayed(walk, nowUs)) {
         walk.step()
         hasWorked = true
       } else {
@@ -108,6 +145,7 @@ export class Snapshots implements ShardSnapshots {
       nowUs = this.#clockUs()
     } while (nowUs < untilUs && !this.#isSent)
     this.#sender.report(walk.keys)
+    if (this.#held.length > 0) this.#letGo()
     return hasWorked && !this.#isSent
   }
 
@@ -121,14 +159,59 @@ export class Snapshots implements ShardSnapshots {
 
   /** Sends a piece of what is ready. @returns false when there is nothing, or no room for it */
   #send(walk: SnapshotWalk): boolean {
-    const part = walk.firstPart ?? (walk.isThrough ? NO_BYTES : undefined)
-    if (part === undefined || !this.#sender.hasRoom) return false
-    this.#sentBytes += this.#sender.send(part, this.#sentBytes, part === NO_BYTES)
-    if (this.#sentBytes < part.length) return true
+    const part = walk.firstPart
+    if ((part === undefined && !walk.isThrough) || !this.#sender.hasRoom) return false
+    if (part === undefined) {
+      this.#sender.end()
+      this.#isSent = true
+      return true
+    }
+    this.#sentBytes += this.#sender.send(part.bytes, this.#sentBytes, part.goesOn)
+    if (this.#sentBytes < part.bytes.length) return true
     this.#sentBytes = 0
     walk.dropPart()
-    this.#isSent = part === NO_BYTES
     return true
+  }
+
+  /**
+   * Has the command in hand wait for what is left to be written of a large value that it is about to change: the value's key
+   * is locked until then. What must follow its neighbours at once cannot wait, see `writeBefore`.
+   */
+  lockLarge(spec: CommandSpec, dbIndex: number, flags: number, owner: number): void {
+    const { snapshot } = this.#keyspace
+    if (snapshot === null || (flags & NEVER_WAITS) !== 0) return
+    const { bytes, offsets, lengths, argc } = this.#call
+    positions.length = 0
+    if (spec === shardBegin) for (let i = 2; i < argc; i++) positions.push(i)
+    else if (changesKeys[idOf(spec)] === true) writtenKeyPositions(spec, bytes, offsets, lengths, argc, positions)
+    const db = this.#keyspace.database(dbIndex)
+    for (const i of positions) {
+      const offset = offsets[i] as number
+      const length = lengths[i] as number
+      if (!db.standOnPast(bytes, offset, length) || !snapshot.isLarge(db)) continue
+      const locks = this.#locks
+      const isOwners = locks.timeOf(owner) !== undefined
+      if (!isOwners && locks.holds(lockName(bytes, offset, length))) continue
+      snapshot.writeSoon(db)
+      const key = bytes.slice(offset, offset + length)
+      if (isOwners) locks.holdBack(owner)
+      else locks.grant([lockName(bytes, offset, length)], --this.#lastOwner, AT_ANY_TIME, AT_ANY_TIME)
+      this.#held.push({ db, key, owner: isOwners ? owner : this.#lastOwner })
+    }
+  }
+
+  /** Lets go on what waited for values that are written by now. */
+  #letGo(): void {
+    const isOver = ({ db, key }: HeldKey): boolean => !this.#isOwing || !db.standOnPast(key, 0, key.length)
+    for (const held of this.#held.filter(isOver)) {
+      this.#held.splice(this.#held.indexOf(held), 1)
+      if (held.owner < 0) this.#locks.release(held.owner, this.#goOn)
+      else this.#locks.letGoOn(held.owner, this.#goOn)
+    }
+  }
+
+  get #isOwing(): boolean {
+    return this.#walk !== null && this.#walk === this.#keyspace.snapshot && !this.#walk.isAbandoned
   }
 
   /** Nothing of the snapshot is wanted any more. @returns what came of it, when the last step is taken */
@@ -138,6 +221,7 @@ export class Snapshots implements ShardSnapshots {
     if (walk === null) return null
     if (!walk.isThrough) {
       walk.abandon()
+      this.#letGo()
       while (walk.step()) yield
     }
     this.#walk = null

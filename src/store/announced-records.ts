@@ -35,4 +35,10 @@ export abstract class AnnouncedRecords extends ClockedRecords {
     if ((keyspace.eventClasses & EventClass.missed) === 0) return
     keyspace.onEvent(keyEvents.keymiss, this.index, buffer, offset, length)
   }
+
+  /** Whether the key in hand may be removed because its time is over: not while a snapshot writes it in portions. */
+  protected get mayExpire(): boolean {
+    const { lazyExpireDeletes, snapshot } = this.keyspace
+    return lazyExpireDeletes && (snapshot === null || !this.isPast || !snapshot.isWriting(this))
+  }
 }

@@ -16,6 +16,16 @@ export abstract class ClockedRecords extends RecordStore {
     this.keyspace = keyspace
   }
 
+  /** While true, buckets are not merged: a walk from the first to the last meets every record. */
+  set keepsBuckets(keeps: boolean) {
+    this.table.keepsBuckets = keeps
+  }
+
+  /** Makes room for so many keys. */
+  reserve(keys: number): void {
+    if (this.table.size === 0) this.table.reserve(keys)
+  }
+
   /** Seconds since the key was used, of its LRU clock. */
   idleSeconds(): number {
     return idleSecondsOf(this.accessClock, this.keyspace.lruClock)

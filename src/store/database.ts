@@ -275,7 +275,7 @@ export class Database extends AnnouncedRecords {
       if (ref === NO_REF) return false
       this.load(ref)
       if (!this.isExpired()) return true
-      if (this.keyspace.lazyExpireDeletes) this.expire()
+      if (this.mayExpire) this.expire()
       else if (tries === RANDOM_KEY_TRIES_MAX) return true
     }
   }
@@ -362,7 +362,7 @@ export class Database extends AnnouncedRecords {
         this.load(expires.select(i))
         this.sampledKeys++
         const ttlMs = this.expireAtMs() - keyspace.nowMs
-        if (ttlMs < 0) {
+        if (ttlMs < 0 && this.mayExpire) {
           const isInTable = this.table.findRef(this.cursorHash(), this.ref)
           assert(isInTable, 'a key with an expiry is not in the table')
           this.expire()
@@ -413,7 +413,7 @@ export class Database extends AnnouncedRecords {
       this.load(ref)
     }
     if ((this.meta & EXPIRY_FLAG) !== 0 && this.isExpired()) {
-      if (this.keyspace.lazyExpireDeletes) this.expire()
+      if (this.mayExpire) this.expire()
       return false
     }
     return true
@@ -493,7 +493,7 @@ export class Database extends AnnouncedRecords {
     for (let i = this.table.openChain(bucket) - 1; i >= 0; i--) {
       this.load(this.table.select(i))
       if (!this.isExpired()) visit(this)
-      else if (this.keyspace.lazyExpireDeletes) this.expire()
+      else if (this.mayExpire) this.expire()
     }
   }
 }

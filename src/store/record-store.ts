@@ -75,11 +75,6 @@ export abstract class RecordStore extends EpochRecords {
    */
   protected abstract releaseValue(): boolean
 
-  /** While true, buckets are not merged: a walk over them from the first to the last meets every record. */
-  set keepsBuckets(keeps: boolean) {
-    this.table.keepsBuckets = keeps
-  }
-
   /**
    * Makes the value of the record in hand longer or shorter: the beginning stays, growth is zeros. The record may move,
    * and the cursor with it. Not counted as a modification: the caller changes bytes next and then calls `modified`.
@@ -482,8 +477,7 @@ export abstract class RecordStore extends EpochRecords {
 
   /** Has the table stand on the record in hand, which it must have. */
   private findIn(table: Table): void {
-    const isThere = table.findRef(this.cursorHash(), this.ref)
-    assert(isThere, 'a record is not in a table of those that expire')
+    assert(table.findRef(this.cursorHash(), this.ref), 'a record is not in a table of those that expire')
   }
 
   private replaceInFieldExpires(ref: ArenaRef): void {

@@ -68,10 +68,10 @@ export class Table {
 
   /** True: no bucket is merged into another. */
   keepsBuckets = false
-  private bucketCount = 0
+  buckets = 0
   private mask = 0
   private split = 0
-  private overflowCount = 0
+  overflowBuckets = 0
   private pauses = 0
   /** As many places as the longest chain that `selectRandom` has met has: fewer would not be fair to its records. */
   private randomPlaces = PLACES
@@ -92,41 +92,33 @@ export class Table {
   load(words: Int32Array, at: number): void {
     this.foundRef = NO_REF
     this.size = words[at]!
-    this.bucketCount = words[at + 1]!
-    this.overflowCount = words[at + 2]!
+    this.buckets = words[at + 1]!
+    this.overflowBuckets = words[at + 2]!
     this.randomPlaces = Math.max(PLACES, words[at + 3]!)
-    this.directory.load(words, at + 4, this.bucketCount)
-    if (this.bucketCount === 0) {
+    this.directory.load(words, at + 4, this.buckets)
+    if (this.buckets === 0) {
       this.mask = 0
       this.split = 0
       return
     }
     // A whole round of splits ends as the beginning of the next.
-    const whole = 1 << (31 - Math.clz32(this.bucketCount))
+    const whole = 1 << (31 - Math.clz32(this.buckets))
     this.mask = whole - 1
-    this.split = this.bucketCount - whole
+    this.split = this.buckets - whole
   }
 
   /** Writes what `load` needs into `TABLE_STATE_WORDS` words. */
   save(words: Int32Array, at: number): void {
     words[at] = this.size
-    words[at + 1] = this.bucketCount
-    words[at + 2] = this.overflowCount
+    words[at + 1] = this.buckets
+    words[at + 2] = this.overflowBuckets
     words[at + 3] = this.randomPlaces
     this.directory.save(words, at + 4)
   }
 
-  get buckets(): number {
-    return this.bucketCount
-  }
-
-  get overflowBuckets(): number {
-    return this.overflowCount
-  }
-
   /** What the table holds of the arena, without the records. */
   get bytes(): number {
-    return this.directory.bytes + this.overflowCount * BUCKET_BYTES
+    return this.directory.bytes + this.overflowBuckets * BUCKET_BYTES
   }
 
   /**
@@ -187,9 +179,9 @@ export class Table {
 
   /** Adds a record whose key is not in the table. @returns false, with nothing changed, when there is no memory */
   insert(hash: number, ref: ArenaRef): boolean {
-    if (this.bucketCount === 0 && !this.create()) return false
+    if (this.buckets === 0 && !this.create()) return false
     // Without memory to grow, chains become longer, and the next insertion tries again.
-    if (this.size >= this.bucketCount * GROW_LOAD && this.pauses === 0) this.splitBucket()
+    if (this.size >= this.buckets * GROW_LOAD && this.pauses === 0) this.splitBucket()
     const home = this.homeOf(hash)
     let bucket = home
     for (;;) {
@@ -210,7 +202,7 @@ export class Table {
         if (overflow === NO_REF) return false
         clearBucket(this.arena.chunkWords[chunkOf(overflow)]!, wordIndexOf(overflow))
         words[at + OVERFLOW] = overflow
-        this.overflowCount++
+        this.overflowBuckets++
       }
       bucket = words[at + OVERFLOW]!
     }
@@ -244,7 +236,7 @@ export class Table {
       if (before === 0) before = this.bucketBefore(last)
       chunkWords[chunkOf(before)]![wordIndexOf(before) + OVERFLOW] = 0
       this.arena.free(last as ArenaRef)
-      this.overflowCount--
+      this.overflowBuckets--
     }
     this.size--
     this.foundRef = NO_REF
@@ -293,16 +285,16 @@ export class Table {
     if (this.size === 0) return NO_REF
     // A random place of a random bucket, as if every chain had as many places as this; an unused one is a miss.
     for (let i = 0; i < RANDOM_TRIES_MAX; i++) {
-      const count = this.openChain(prng.below(this.bucketCount))
+      const count = this.openChain(prng.below(this.buckets))
       while (count > this.randomPlaces) this.randomPlaces += PLACES
       const place = prng.below(this.randomPlaces)
       if (place < count) return this.select(place)
     }
-    let index = prng.below(this.bucketCount)
+    let index = prng.below(this.buckets)
     for (;;) {
       const count = this.openChain(index)
       if (count > 0) return this.select(prng.below(count))
-      index = index + 1 === this.bucketCount ? 0 : index + 1
+      index = index + 1 === this.buckets ? 0 : index + 1
     }
   }
 
@@ -334,6 +326,14 @@ export class Table {
     this.pauses--
   }
 
+  /** Makes an empty table large enough for so many records; without memory for that it stays smaller. */
+  reserve(records: number): void {
+    if (this.buckets === 0 && !this.create()) return
+    for (let before = 0; before < this.buckets && this.buckets * GROW_LOAD < records; this.splitBucket()) {
+      before = this.buckets
+    }
+  }
+
   /** Merges one bucket when there are too many. @returns true while there are more to merge */
   resizeStep(): boolean {
     return this.isSparse() && this.mergeBucket() && this.isSparse()
@@ -345,23 +345,23 @@ export class Table {
    */
   dropLastBucket(count: number): void {
     this.foundRef = NO_REF
-    const index = this.bucketCount - 1
+    const index = this.buckets - 1
     const home = this.directory.bucket(index)
     let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
     while (bucket !== 0) {
       const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
       this.arena.free(bucket as ArenaRef)
-      this.overflowCount--
+      this.overflowBuckets--
       bucket = next
     }
     this.size -= count
-    this.bucketCount = index
+    this.buckets = index
     this.directory.remove(index)
   }
 
   /** Gives everything back to the arena but the records. */
   clear(): void {
-    for (let index = 0; index < this.bucketCount; index++) {
+    for (let index = 0; index < this.buckets; index++) {
       const home = this.directory.bucket(index)
       let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
       while (bucket !== 0) {
@@ -379,10 +379,10 @@ export class Table {
     this.foundRef = NO_REF
     this.directory.forget()
     this.size = 0
-    this.bucketCount = 0
+    this.buckets = 0
     this.mask = 0
     this.split = 0
-    this.overflowCount = 0
+    this.overflowBuckets = 0
     this.randomPlaces = PLACES
   }
 
@@ -395,7 +395,7 @@ export class Table {
       }
       clearBucket(this.arena.chunkWords[chunkOf(bucket)]!, wordIndexOf(bucket))
     }
-    this.bucketCount = BUCKETS_MIN
+    this.buckets = BUCKETS_MIN
     this.mask = BUCKETS_MIN - 1
     this.split = 0
     return true
@@ -421,8 +421,8 @@ export class Table {
   }
 
   private isSparse(): boolean {
-    const { size, bucketCount } = this
-    return size < bucketCount * SHRINK_LOAD && bucketCount > BUCKETS_MIN && this.pauses === 0 && !this.keepsBuckets
+    const { size, buckets } = this
+    return size < buckets * SHRINK_LOAD && buckets > BUCKETS_MIN && this.pauses === 0 && !this.keepsBuckets
   }
 
   private bucketBefore(bucket: number): number {
@@ -440,7 +440,7 @@ export class Table {
    */
   private splitBucket(): void {
     this.foundRef = NO_REF
-    const added = this.directory.add(this.bucketCount)
+    const added = this.directory.add(this.buckets)
     if (added === NO_REF) return
     // Only now, as adding a bucket may have moved the others.
     const source = this.directory.bucket(this.split)
@@ -455,8 +455,8 @@ export class Table {
     }
     rebuild.build(source, 0, kept)
     rebuild.build(added, kept, rebuild.entries)
-    this.overflowCount -= rebuild.end()
-    this.bucketCount++
+    this.overflowBuckets -= rebuild.end()
+    this.buckets++
     this.split++
     if (this.split > this.mask) {
       this.mask = this.mask * 2 + 1
@@ -474,20 +474,20 @@ export class Table {
     const { rebuild } = this
     rebuild.begin()
     rebuild.collect(target)
-    rebuild.collect(this.directory.bucket(this.bucketCount - 1))
+    rebuild.collect(this.directory.bucket(this.buckets - 1))
     // The place of the bucket that goes may have to be made up for by one overflow bucket, never by more.
     if (rebuild.entries > PLACES * (1 + rebuild.spares)) {
       const extra = this.arena.tryAllocate(BUCKET_BYTES)
       if (extra === NO_REF) return false
-      this.overflowCount++
+      this.overflowBuckets++
       rebuild.addSpare(extra)
     }
     rebuild.build(target, 0, rebuild.entries)
-    this.overflowCount -= rebuild.end()
-    this.bucketCount--
+    this.overflowBuckets -= rebuild.end()
+    this.buckets--
     this.mask = mask
     this.split = split
-    this.directory.remove(this.bucketCount)
+    this.directory.remove(this.buckets)
     return true
   }
 

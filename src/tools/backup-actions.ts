@@ -25,7 +25,10 @@ function lineOf({ id, state, bytes, manifest, failure }: BackupEntry): string {
   return `${id}  ${state.padEnd(10)}  ${bytes} bytes${facts}${failure === undefined ? '' : `  (${failure})`}`
 }
 
-export async function verify(names: readonly string[], options: TargetOptions & { readonly temporary: string }): Promise<void> {
+export async function verify(
+  names: readonly string[],
+  options: TargetOptions & { readonly temporary: string },
+): Promise<void> {
   const wanted = names.length > 0 ? names : idsOf(await openStore(options).list())
   let failed = 0
   for (const name of wanted) {

@@ -21,7 +21,8 @@ export function openStore(options: TargetOptions): BackupStore {
   const text = options.target ?? config.text('backup-target')
   const location = parseBackupLocation(text)
   if (typeof location === 'string') throw new ToolError(`the target ${text} ${location}`)
-  if (location.kind === 'none') throw new ToolError('no target is given: use --target, or --config with a file that has a backup-target')
+  if (location.kind === 'none')
+    throw new ToolError('no target is given: use --target, or --config with a file that has a backup-target')
   const path = options.target === undefined ? config.path('backup-target') : resolve(options.target)
   const keyFile = options.keyFile === undefined ? config.path('backup-encryption-key-file') : resolve(options.keyFile)
   const target = openTarget(
@@ -42,7 +43,10 @@ export function openStore(options: TargetOptions): BackupStore {
  * The backup that an argument names: an id, `latest`, or folder or URL with the id at its end.
  * @throws ToolError, and what `openStore` throws
  */
-export async function openBackup(name: string, options: TargetOptions): Promise<{ store: BackupStore; manifest: Manifest }> {
+export async function openBackup(
+  name: string,
+  options: TargetOptions,
+): Promise<{ store: BackupStore; manifest: Manifest }> {
   const [, target, id = name] = /^(.*)\/([^/]+)\/*$/.exec(name) ?? []
   const store = openStore(target === undefined ? options : { ...options, target: target || '/' })
   if (id === 'latest') {

@@ -4,14 +4,21 @@ import { open, rename, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { type ExportFormat, exported } from '../transfer/export.js'
 import { isLibrary, isWanted, itemsOfRdb, type KeyFilter, type SourceItem } from '../transfer/key-source.js'
-import type { ExportToolOptions } from './export-tool.js'
-import { filterOf, holdsForAll } from './key-filter.js'
+import { type FilterOptions, filterOf, holdsForAll } from './key-filter.js'
 import { itemsOfServer } from './live-source.js'
 import { startProgress } from './progress.js'
 import { parseRedisAddress, RedisClient } from './redis-client.js'
 import { ToolError } from './tool-error.js'
 
 const RDB_VERSION_MIN = 10
+
+export interface ExportToolOptions extends FilterOptions {
+  readonly from?: string
+  readonly rdb?: string
+  readonly format: 'rdb' | 'resp' | 'jsonl'
+  readonly out: string
+  readonly rdbVersion?: string
+}
 
 export async function exportKeys(options: ExportToolOptions): Promise<void> {
   const filter = filterOf(options)
@@ -40,14 +47,21 @@ export async function exportKeys(options: ExportToolOptions): Promise<void> {
   }
   try {
     const rdbVersion = (): number => (options.rdbVersion === undefined ? version : Number(options.rdbVersion))
-    await write(exported(wanted(items, filter, options.format), { format: options.format, rdbVersion, onKey }), options.out)
+    await write(
+      exported(wanted(items, filter, options.format), { format: options.format, rdbVersion, onKey }),
+      options.out,
+    )
   } finally {
     client?.close()
   }
   progress.end(`${keys} keys exported`)
 }
 
-async function* wanted(items: AsyncIterable<SourceItem>, filter: KeyFilter, format: ExportFormat): AsyncGenerator<SourceItem> {
+async function* wanted(
+  items: AsyncIterable<SourceItem>,
+  filter: KeyFilter,
+  format: ExportFormat,
+): AsyncGenerator<SourceItem> {
   // SCAN may tell of a key twice. Only a server that loads an RDB file minds.
   const seen = format === 'rdb' ? new Set<string>() : undefined
   for await (const item of items) {

@@ -5,15 +5,21 @@ import { systemErrorText } from '../config/system-error.js'
 import type { ExportFormat } from '../transfer/export.js'
 import { type JsonKey, JsonLineError, parseJsonLine } from '../transfer/json-lines.js'
 import { isLibrary, isWanted, itemsOfRdb, type KeyFilter, type SourceItem } from '../transfer/key-source.js'
-import type { ImportToolOptions } from './import-tool.js'
+import { type FilterOptions, filterOf, holdsForAll } from './key-filter.js'
 import { KeyImport } from './key-import.js'
-import { filterOf, holdsForAll } from './key-filter.js'
 import { itemsOfServer } from './live-source.js'
 import { type Progress, startProgress } from './progress.js'
 import { parseRedisAddress, RedisClient, RedisError } from './redis-client.js'
 import { ToolError } from './tool-error.js'
 
 const FAULTS_SHOWN_MAX = 10
+
+export interface ImportToolOptions extends FilterOptions {
+  readonly from?: string
+  readonly to: string
+  readonly format?: 'rdb' | 'resp' | 'jsonl'
+  readonly replace?: true
+}
 
 export async function importKeys(file: string | undefined, options: ImportToolOptions): Promise<void> {
   if ((file === undefined) === (options.from === undefined)) {
@@ -55,7 +61,8 @@ async function importItems(
 ): Promise<void> {
   const filter = filterOf(options)
   const keys = new KeyImport(client, options.replace === true)
-  const source = options.from === undefined ? undefined : await RedisClient.connect(parseRedisAddress(options.from, process.env))
+  const source =
+    options.from === undefined ? undefined : await RedisClient.connect(parseRedisAddress(options.from, process.env))
   try {
     if (format === 'jsonl') {
       for await (const item of jsonItems(file as string)) {
@@ -76,11 +83,17 @@ async function importItems(
   } finally {
     source?.close()
   }
-  progress.end(`${keys.imported} keys imported${keys.kept > 0 ? `, ${keys.kept} were there already and stay as they are` : ''}`)
+  progress.end(
+    `${keys.imported} keys imported${keys.kept > 0 ? `, ${keys.kept} were there already and stay as they are` : ''}`,
+  )
   reportFaults(keys.faults, keys.failed)
 }
 
-async function addLibrary(keys: KeyImport, filter: KeyFilter, item: Extract<SourceItem, { library: Buffer }>): Promise<void> {
+async function addLibrary(
+  keys: KeyImport,
+  filter: KeyFilter,
+  item: Extract<SourceItem, { library: Buffer }>,
+): Promise<void> {
   if (holdsForAll(filter)) await keys.addLibrary(item.library)
 }
 

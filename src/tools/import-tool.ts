@@ -1,13 +1,7 @@
 /** `shardkeep import`: brings keys into a server, from a file or from another server. What it does is loaded when it is wanted. */
 import { type Command, Option } from 'commander'
-import { addFilterOptions, type FilterOptions } from './key-filter.js'
-
-export interface ImportToolOptions extends FilterOptions {
-  readonly from?: string
-  readonly to: string
-  readonly format?: 'rdb' | 'resp' | 'jsonl'
-  readonly replace?: true
-}
+import type { ImportToolOptions } from './import-actions.js'
+import { addFilterOptions } from './key-filter.js'
 
 export function addImportCommand(program: Command): void {
   addFilterOptions(
@@ -17,10 +11,19 @@ export function addImportCommand(program: Command): void {
       .argument('[file]', 'file, or - for standard input')
       .option('--from <url>', 'server that the keys are copied from, as redis://[user:password@]host:port')
       .option('--to <url>', 'server that the keys go to', 'redis://127.0.0.1:6379')
-      .addOption(new Option('-f, --format <format>', 'form of the file; without it, what its beginning looks like').choices(['rdb', 'resp', 'jsonl']))
+      .addOption(
+        new Option('-f, --format <format>', 'form of the file; without it, what its beginning looks like').choices([
+          'rdb',
+          'resp',
+          'jsonl',
+        ]),
+      )
       .option('--replace', 'replace keys that are there; else they stay as they are')
       .action(async (file: string | undefined, options: ImportToolOptions) =>
         (await import('./import-actions.js')).importKeys(file, options),
       ),
-  ).addHelpText('after', '\nCommands (resp) are sent as they are: --replace, --match, --type and --db do not hold for them.')
+  ).addHelpText(
+    'after',
+    '\nCommands (resp) are sent as they are: --replace, --match, --type and --db do not hold for them.',
+  )
 }

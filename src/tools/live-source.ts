@@ -77,7 +77,9 @@ async function dumped(
   keys: readonly Buffer[],
   onVersion: (version: number) => void,
 ): Promise<SourceKey[]> {
-  const replies = keys.map((key) => [client.send(['DUMP', key]), client.send(['PTTL', key]), client.send(['TIME'])] as const)
+  const replies = keys.map(
+    (key) => [client.send(['DUMP', key]), client.send(['PTTL', key]), client.send(['TIME'])] as const,
+  )
   const found: SourceKey[] = []
   for (const [i, asked] of replies.entries()) {
     const [payload, ttlMs, time] = await Promise.all(asked)

@@ -19,13 +19,22 @@ function shown(amount: number, isBytes: boolean): string {
 }
 
 /** @param what is being done, such as "Reading" */
-export function startProgress(what: string, unit: 'bytes' | 'keys', stream: NodeJS.WriteStream = process.stderr): Progress {
+export function startProgress(
+  what: string,
+  unit: 'bytes' | 'keys',
+  stream: NodeJS.WriteStream = process.stderr,
+): Progress {
   return stream.isTTY ? barProgress(what, unit, stream) : lineProgress(what, unit, stream)
 }
 
 function barProgress(what: string, unit: 'bytes' | 'keys', stream: NodeJS.WriteStream): Progress {
   const isBytes = unit === 'bytes'
-  const options: Options = { format: `${what} {bar} {percentage}% | {amount}`, hideCursor: true, stream, clearOnComplete: true }
+  const options: Options = {
+    format: `${what} {bar} {percentage}% | {amount}`,
+    hideCursor: true,
+    stream,
+    clearOnComplete: true,
+  }
   const bar = new SingleBar(options)
   let isStarted = false
   return {

@@ -37,7 +37,12 @@ export function parseRedisAddress(text: string, environment: NodeJS.ProcessEnv):
   const address = text.includes('://') ? text : `redis://${text}`
   const url = URL.canParse(address) ? new URL(address) : undefined
   const database = url === undefined ? Number.NaN : Number(url.pathname.replace('/', ''))
-  if (url === undefined || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '' || !Number.isInteger(database)) {
+  if (
+    url === undefined ||
+    !['redis:', 'rediss:'].includes(url.protocol) ||
+    url.hostname === '' ||
+    !Number.isInteger(database)
+  ) {
     throw new ToolError('an address must look like redis://host:port/database')
   }
   return {

@@ -5,8 +5,20 @@ import path from 'node:path'
 import { openBackup } from './backup-location.js'
 import { fetchBackup } from './fetch-backup.js'
 import { restorePointInTime } from './point-in-time.js'
-import type { RestoreOptions } from './restore-tool.js'
+import type { TargetOptions } from './target-options.js'
 import { ToolError } from './tool-error.js'
+
+export interface RestoreOptions extends TargetOptions {
+  readonly dir: string
+  readonly dbfilename: string
+  readonly force?: true
+  readonly toSeq?: string
+  readonly toTime?: string
+  readonly key?: string
+  readonly out?: string
+  readonly appenddirname: string
+  readonly appendfilename: string
+}
 
 export async function restore(name: string | undefined, options: RestoreOptions): Promise<void> {
   const { toSeq, toTime, dir, out, key } = options
@@ -37,7 +49,9 @@ async function restoreBackup(name: string, options: RestoreOptions): Promise<voi
   if (options.force !== true) {
     if (existsSync(file)) throw new ToolError(`${file} is there already: --force replaces it`)
     if (existsSync(log)) {
-      throw new ToolError(`${log} is there, and a server with appendonly loads that: move it away, or use --force to leave it`)
+      throw new ToolError(
+        `${log} is there, and a server with appendonly loads that: move it away, or use --force to leave it`,
+      )
     }
   }
   const { store, manifest } = await openBackup(name, options)

@@ -3,19 +3,8 @@
  * when it is wanted.
  */
 import type { Command } from 'commander'
-import { addTargetOptions, type TargetOptions } from './target-options.js'
-
-export interface RestoreOptions extends TargetOptions {
-  readonly dir: string
-  readonly dbfilename: string
-  readonly force?: true
-  readonly toSeq?: string
-  readonly toTime?: string
-  readonly key?: string
-  readonly out?: string
-  readonly appenddirname: string
-  readonly appendfilename: string
-}
+import type { RestoreOptions } from './restore-actions.js'
+import { addTargetOptions } from './target-options.js'
 
 export function addRestoreCommand(program: Command): void {
   addTargetOptions(

@@ -20,5 +20,8 @@ export function addTargetOptions(command: Command): Command {
     .option('-k, --key-file <file>', 'file with the key that the backups are encrypted with')
     .option('--s3-endpoint <url>', 'server of the S3 protocol (else AWS_ENDPOINT_URL_S3, or that of AWS)')
     .option('--s3-region <region>', 'its region (else AWS_REGION)')
-    .addHelpText('after', '\nCredentials come from the configuration file or from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.')
+    .addHelpText(
+      'after',
+      '\nCredentials come from the configuration file or from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    )
 }

@@ -39,7 +39,11 @@ export function* commandsFor(key: Buffer, value: TypedValue, expireAtMs: number 
   if (expireAtMs !== null) yield ['PEXPIREAT', key, String(expireAtMs)]
 }
 
-function* inGroups<T>(elements: Iterable<T>, size: number, command: (group: T[]) => CommandWords): Generator<CommandWords> {
+function* inGroups<T>(
+  elements: Iterable<T>,
+  size: number,
+  command: (group: T[]) => CommandWords,
+): Generator<CommandWords> {
   let group: T[] = []
   for (const element of elements) {
     group.push(element)
@@ -58,7 +62,11 @@ function* hashCommands(key: Buffer, fields: Iterable<HashField>): Generator<Comm
       yield field
     }
   }
-  yield* inGroups(seen(), ELEMENTS_MAX, (group) => ['HSET', key, ...group.flatMap(({ field, value }) => [field, value])])
+  yield* inGroups(seen(), ELEMENTS_MAX, (group) => [
+    'HSET',
+    key,
+    ...group.flatMap(({ field, value }) => [field, value]),
+  ])
   for (const { field, expireAtMs } of timed) yield ['HPEXPIREAT', key, String(expireAtMs), 'FIELDS', '1', field]
 }
 
@@ -84,7 +92,20 @@ function* groupCommands(key: Buffer, { name, lastId, entriesRead, consumers }: S
   for (const consumer of consumers) {
     yield ['XGROUP', 'CREATECONSUMER', key, name, consumer.name]
     for (const { id, deliveredAtMs, deliveries } of consumer.pending) {
-      yield ['XCLAIM', key, name, consumer.name, '0', id, 'TIME', String(deliveredAtMs), 'RETRYCOUNT', String(deliveries), 'JUSTID', 'FORCE']
+      yield [
+        'XCLAIM',
+        key,
+        name,
+        consumer.name,
+        '0',
+        id,
+        'TIME',
+        String(deliveredAtMs),
+        'RETRYCOUNT',
+        String(deliveries),
+        'JUSTID',
+        'FORCE',
+      ]
     }
   }
 }

@@ -156,6 +156,7 @@ async function* jsonPieces(items: AsyncIterable<SourceItem>, onKey: () => void):
     }
     onKey()
     const { database, key, expireAtMs } = item
-    for (const text of jsonLineOf({ database, key, expireAtMs, value: typedValueOf(values.read(item)) })) yield Buffer.from(text)
+    for (const text of jsonLineOf({ database, key, expireAtMs, value: typedValueOf(values.read(item)) }))
+      yield Buffer.from(text)
   }
 }

@@ -14,7 +14,15 @@
  *
  * A library of functions is {"type":"library","code":text}. Any thread.
  */
-import type { HashField, ScoredMember, StreamConsumer, StreamEntry, StreamGroup, StreamHead, TypedValue } from './typed-value.js'
+import type {
+  HashField,
+  ScoredMember,
+  StreamConsumer,
+  StreamEntry,
+  StreamGroup,
+  StreamHead,
+  TypedValue,
+} from './typed-value.js'
 
 export interface JsonKey {
   readonly database: number
@@ -86,7 +94,9 @@ function* valueJson(value: TypedValue): Generator<string> {
       break
     case 'hash':
       yield* arrayJson(value.elements, ({ field, value: text, expireAtMs }) =>
-        expireAtMs === null ? `[${textJson(field)},${textJson(text)}]` : `[${textJson(field)},${textJson(text)},${expireAtMs}]`,
+        expireAtMs === null
+          ? `[${textJson(field)},${textJson(text)}]`
+          : `[${textJson(field)},${textJson(text)},${expireAtMs}]`,
       )
       break
     case 'stream':
@@ -174,7 +184,11 @@ function parseScore(score: unknown): number {
 
 function parseField(triple: unknown): HashField {
   const [field, value, time] = array(triple, 'field')
-  return { field: text(field, 'field'), value: text(value, 'value'), expireAtMs: time === undefined ? null : whole(time, 'time') }
+  return {
+    field: text(field, 'field'),
+    value: text(value, 'value'),
+    expireAtMs: time === undefined ? null : whole(time, 'time'),
+  }
 }
 
 function parseStream(value: unknown): TypedValue {

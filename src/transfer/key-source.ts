@@ -3,8 +3,9 @@
  *
  * Any thread. No more is in memory than the largest key and a window of the file.
  */
-import { globMatches } from '../base/glob.js'
+
 import { CRC64_BYTES, Crc64 } from '../base/crc64.js'
+import { globMatches } from '../base/glob.js'
 import { RdbFileError } from '../rdb/file-error.js'
 import { RdbFileReader } from '../rdb/file-reader.js'
 import type { Database } from '../store/database.js'

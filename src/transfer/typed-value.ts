@@ -4,12 +4,13 @@
  * Any thread. Elements are copies; they come one by one, so that a large value is never there twice. While they come, the
  * keyspace of the value must be left alone.
  */
-import { NO_EXPIRY, ValueType } from '../store/value-type.js'
+
 import type { Database } from '../store/database.js'
 import { VISITED } from '../store/set/open-set.js'
 import { NOT_KNOWN } from '../store/stream/stream-groups.js'
 import { StreamId } from '../store/stream/stream-id.js'
 import type { Streams } from '../store/stream/streams.js'
+import { NO_EXPIRY, ValueType } from '../store/value-type.js'
 
 /** Redis's names, as TYPE gives them. */
 export type TypeName = 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream'
@@ -213,12 +214,19 @@ function* streamGroups({ groups }: Streams): Generator<StreamGroup> {
       for (let more = consumerPending.first(); more; more = consumerPending.next()) {
         ids.push(textOf(consumerPending.readId(id)))
       }
-      consumers.push({ name: consumerName, seenAtMs, pending: ids.map((pendingId) => ({ id: pendingId, deliveredAtMs: 0, deliveries: 0 })) })
+      consumers.push({
+        name: consumerName,
+        seenAtMs,
+        pending: ids.map((pendingId) => ({ id: pendingId, deliveredAtMs: 0, deliveries: 0 })),
+      })
     }
     // How often and when an entry was delivered stands with the group.
     const deliveries = new Map<string, { deliveredAtMs: number; deliveries: number }>()
     for (let more = groups.pending.first(); more; more = groups.pending.next()) {
-      deliveries.set(textOf(groups.pending.readId(id)), { deliveredAtMs: groups.deliveredAtMs, deliveries: groups.deliveries })
+      deliveries.set(textOf(groups.pending.readId(id)), {
+        deliveredAtMs: groups.deliveredAtMs,
+        deliveries: groups.deliveries,
+      })
     }
     const known = consumers.map((consumer) => ({
       ...consumer,

@@ -21,10 +21,23 @@ export async function fill(client: Redis, keys = 300): Promise<void> {
   for (let i = 0; i < keys; i++) pipeline.set(`key:${i}`, `value ${i}`)
   pipeline.set(Buffer.from([0xff, 0, 10, 13]), Buffer.from([0xc3, 0x28]))
   pipeline.set('expires', 'later', 'PX', 100_000_000)
-  for (let i = 0; i < 700; i++) pipeline.rpush('list', `element ${i}`).sadd('set', `member ${i}`).sadd('integers', i).zadd('zset', i / 3, `m${i}`).hset('hash', `f${i}`, i)
-  pipeline.rpush('small', '', 'a').sadd('words', 'a', '"').hset('pairs', 'é', 'ü').zadd('bounds', 'inf', 'a', '-inf', 'b', '-0', 'c')
+  for (let i = 0; i < 700; i++)
+    pipeline
+      .rpush('list', `element ${i}`)
+      .sadd('set', `member ${i}`)
+      .sadd('integers', i)
+      .zadd('zset', i / 3, `m${i}`)
+      .hset('hash', `f${i}`, i)
+  pipeline
+    .rpush('small', '', 'a')
+    .sadd('words', 'a', '"')
+    .hset('pairs', 'é', 'ü')
+    .zadd('bounds', 'inf', 'a', '-inf', 'b', '-0', 'c')
   for (let i = 1; i < 10; i++) pipeline.xadd('stream', `${i}-1`, 'field', `${i}`)
-  pipeline.xdel('stream', '9-1').xgroup('CREATE', 'stream', 'group', '0').call('XREADGROUP', 'GROUP', 'group', 'c', 'COUNT', '3', 'STREAMS', 'stream', '>')
+  pipeline
+    .xdel('stream', '9-1')
+    .xgroup('CREATE', 'stream', 'group', '0')
+    .call('XREADGROUP', 'GROUP', 'group', 'c', 'COUNT', '3', 'STREAMS', 'stream', '>')
   pipeline.xgroup('CREATE', 'empty', 'group', '$', 'MKSTREAM')
   pipeline.call('FUNCTION', 'LOAD', 'REPLACE', '#!lua name=lib\nredis.register_function("f", function() return 1 end)')
   pipeline.select(3).set('other', 'database').select(0)
@@ -64,10 +77,16 @@ export interface ToolRun {
 }
 
 /** Runs a tool to its end. */
-export async function tool(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<ToolRun> {
+export async function tool(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ToolRun> {
   const [node = '', cli = ''] = serverProgram(1)
   try {
-    const { stdout, stderr } = await promisify(execFile)(node, [cli, ...args], { env: { ...process.env, ...environment }, maxBuffer: 2 ** 28 })
+    const { stdout, stderr } = await promisify(execFile)(node, [cli, ...args], {
+      env: { ...process.env, ...environment },
+      maxBuffer: 2 ** 28,
+    })
     return { code: 0, stdout, stderr }
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }

@@ -54,8 +54,17 @@ describe('encryption', () => {
     const bytes = await encrypted(randomBytes(3 * PIECE))
     const stored = PIECE + 16
     const header = bytes.subarray(0, HEADER)
-    const [a, b, c] = [0, 1, 2].map((i) => bytes.subarray(HEADER + i * stored, HEADER + (i + 1) * stored)) as [Buffer, Buffer, Buffer]
-    for (const order of [[b, a, c], [a, a, c], [a, c], [a, b, c, c]]) {
+    const [a, b, c] = [0, 1, 2].map((i) => bytes.subarray(HEADER + i * stored, HEADER + (i + 1) * stored)) as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ]
+    for (const order of [
+      [b, a, c],
+      [a, a, c],
+      [a, c],
+      [a, b, c, c],
+    ]) {
       await expect(decrypted(Buffer.concat([header, ...order]))).rejects.toThrow(EncryptionError)
     }
   })

@@ -4,7 +4,7 @@ import { AwsClient } from 'aws4fetch'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { S3Target, signRequest } from '../../src/backup/s3-target.js'
 import { once, readWhole, TargetError } from '../../src/backup/target.js'
-import { ACCESS_KEY_ID, SECRET_ACCESS_KEY, type S3Server, startS3 } from '../support/s3-server.js'
+import { ACCESS_KEY_ID, type S3Server, SECRET_ACCESS_KEY, startS3 } from '../support/s3-server.js'
 
 describe('signatures', () => {
   // The examples of "Signature Calculations for the Authorization Header" in the documentation of Amazon S3.
@@ -51,7 +51,12 @@ describe('signatures', () => {
   ]
 
   it.each(examples)('of $name', async ({ url, method, headers, body, signature }) => {
-    const signed = await signRequest(client, url, { method, headers, body }, { datetime: '20130524T000000Z', allHeaders: true })
+    const signed = await signRequest(
+      client,
+      url,
+      { method, headers, body },
+      { datetime: '20130524T000000Z', allHeaders: true },
+    )
     expect(signed.headers.get('authorization')).toMatch(new RegExp(`Signature=${signature}$`))
   })
 })

@@ -30,6 +30,7 @@ const DEFAULT_SECTIONS = [
   'Errorstats',
   'Cluster',
   'Keyspace',
+  'Backup',
   'Shardkeep',
 ]
 const ALL_SECTIONS = [
@@ -46,6 +47,7 @@ const ALL_SECTIONS = [
   'Latencystats',
   'Cluster',
   'Keyspace',
+  'Backup',
   'Shardkeep',
 ]
 

@@ -33,7 +33,13 @@ describe.each(SHARD_COUNTS)('maxmemory at %i shard(s)', (shards) => {
       await delay(COUNTED_EVERY_MS * 2)
       for (const client of clients) client.close()
       await expect
-        .poll(async () => String(await control.call('CLIENT', 'LIST')).trim().split('\n').length, { interval: 1 })
+        .poll(
+          async () =>
+            String(await control.call('CLIENT', 'LIST'))
+              .trim()
+              .split('\n').length,
+          { interval: 1 },
+        )
         .toBe(1)
       await control.call('FLUSHALL')
       for (let key = 0; key < KEYS; key++) await control.call('SETRANGE', key, VALUE_BYTES, 'x')

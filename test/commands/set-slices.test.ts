@@ -2,6 +2,7 @@
  * Combinations of large sets, with commands of others between any two of their slices: what the shard may do to them.
  */
 import { expect, test } from 'vitest'
+import { Effects } from '../../src/commands/effects.js'
 import { initialSettings, ShardCall, type ShardSelf } from '../../src/commands/shard-call.js'
 import { lookup } from '../../src/commands/table.js'
 import { ReplyWriter } from '../../src/resp/reply-writer.js'
@@ -16,7 +17,7 @@ class Client extends ShardCall {
   private readonly between: (() => void) | null
 
   constructor(keyspace: Keyspace, between: (() => void) | null) {
-    super(0, 1, keyspace, new ReplyWriter(), noShard, initialSettings())
+    super(0, 1, keyspace, new ReplyWriter(), noShard, initialSettings(), new Effects())
     this.between = between
   }
 

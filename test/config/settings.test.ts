@@ -56,7 +56,7 @@ function settingsReadByProgram(): Set<string> {
       for (const [, argument] of [NAMING_CALL, NAMING_LIST, NAMING_TABLE].flatMap((form) => [
         ...source.matchAll(form),
       ])) {
-        for (const [, name] of argument!.matchAll(/['"]([a-z_-]+)['"]/g)) {
+        for (const [, name] of argument!.matchAll(/['"]([a-z0-9_-]+)['"]/g)) {
           const setting = settingByName(name!)
           if (setting !== undefined) names.add(setting.name)
         }

@@ -15,11 +15,11 @@ const SEED = Number(process.env.DURABILITY_SEED ?? randomInt(2 ** 31 - 1000))
 
 /** With everysec a run must be so long that a loss of more than a second would show. */
 const RUNS: readonly { readonly shards: number; readonly sync: SyncMode; readonly workMs: number }[] = [
-  { shards: 1, sync: 'always', workMs: 400 },
-  { shards: 4, sync: 'always', workMs: 600 },
-  { shards: 1, sync: 'everysec', workMs: 3000 },
-  { shards: 4, sync: 'everysec', workMs: 3000 },
-  { shards: 2, sync: 'no', workMs: 500 },
+  { shards: 1, sync: 'always', workMs: 4000 },
+  { shards: 4, sync: 'always', workMs: 4000 },
+  { shards: 1, sync: 'everysec', workMs: 6000 },
+  { shards: 4, sync: 'everysec', workMs: 6000 },
+  { shards: 2, sync: 'no', workMs: 4000 },
 ]
 /** So many moments of one run are looked at, before there is another run. */
 const LOSSES_PER_RUN = 30

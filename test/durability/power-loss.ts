@@ -28,6 +28,7 @@ export interface PowerLossOptions {
 }
 
 const FIRST_ANSWERS = 200
+const ANSWERS = 800
 const WORK_MS_MAX = 5000
 /** With `everysec`: a second, and what a sync may take on a slow disk. */
 const EVERYSEC_LOSS_MS_MAX = 1700
@@ -113,12 +114,14 @@ export class PowerLoss {
     if (!(await server.ready)) throw new Error(`the server does not start:\n${server.output}`)
     const admin = await server.connect()
     const base = (await readState(admin, [...new Set(DATABASES)])).model
-    const pauseMs = this.options.workMs > 1000 ? 10 : 1
+    const pauseMs = this.options.workMs > WORK_MS_MAX ? 10 : 1
     const workload = await Workload.start(server.socket, { number: 2, base, choice, pauseMs })
-    const endMs = nowMs() + this.options.workMs
-    await sleep(choice.below(this.options.workMs / 2))
+    const { workMs } = this.options
+    await workload.answers(choice.below(ANSWERS), workMs / 2)
     await beginBackgroundWork(admin, choice.oneIn(5) ? 'BGSAVE' : 'BGREWRITEAOF')
-    await sleep(Math.max(endMs - nowMs(), 0))
+    // Long enough for a second to be lost, or so much that there is something to lose.
+    if (workMs > WORK_MS_MAX) await sleep(workMs / 2)
+    else await workload.answers(ANSWERS, WORK_MS_MAX)
     await server.end()
     admin.close()
     const generation = await workload.end()

@@ -50,7 +50,9 @@ describe.skipIf(!hasRedis7)('random programs beside Redis 7.0', () => {
 
 /** The lines of the program that returned something else, and what they returned. */
 function shownDifference(seed: number, body: string, ours: RespValue, redis: RespValue): string {
-  const [own, other] = [ours, redis].map((value) => (typeof value === 'string' ? value : JSON.stringify(value)).split('\n'))
+  const [own, other] = [ours, redis].map((value) =>
+    (typeof value === 'string' ? value : JSON.stringify(value)).split('\n'),
+  )
   const at = own?.findIndex((line, i) => line !== other?.[i]) ?? 0
   const program = body.slice(body.indexOf('local s1'))
   return `seed ${seed}, result ${at + 1}\nours:  ${own?.[at]}\nredis: ${other?.[at]}\n${program}`

@@ -36,29 +36,185 @@ const NUMBERS = [
   ...['4294967295', '4294967296', '9007199254740991', '9007199254740993', '1e308', '5e-324', '(1/0)', '(-1/0)', '0x10'],
 ]
 const STRINGS = [
-  ...['""', "'a'", "'abc'", "'hello world'", "'0'", "'12'", "'-1.5e3'", "' 7 '", "'0x1F'", "'aXbXc'", "'%d'", "'(a)[b]'"],
-  ...["'a\\0b'", "'\\255\\254'", "'line\\nbreak\\r'", "'\\195\\169'", "'\"q\"'", "'a,b,,c'", "'key=value'", "'\\226\\130\\172'"],
-  ...['\'[1,2,{"a":null}]\'', '\'{"x":1.5e3,"y":"\\\\u00e9\\\\n"}\'', "'[[[]]]'", "'tRuE'", "('ab'):rep(20)", "('x'):rep(40)"],
+  ...[
+    '""',
+    "'a'",
+    "'abc'",
+    "'hello world'",
+    "'0'",
+    "'12'",
+    "'-1.5e3'",
+    "' 7 '",
+    "'0x1F'",
+    "'aXbXc'",
+    "'%d'",
+    "'(a)[b]'",
+  ],
+  ...[
+    "'a\\0b'",
+    "'\\255\\254'",
+    "'line\\nbreak\\r'",
+    "'\\195\\169'",
+    '\'"q"\'',
+    "'a,b,,c'",
+    "'key=value'",
+    "'\\226\\130\\172'",
+  ],
+  ...[
+    '\'[1,2,{"a":null}]\'',
+    '\'{"x":1.5e3,"y":"\\\\u00e9\\\\n"}\'',
+    "'[[[]]]'",
+    "'tRuE'",
+    "('ab'):rep(20)",
+    "('x'):rep(40)",
+  ],
 ]
 const PATTERN_PARTS = [
-  ...['a', 'b', 'l', '.', '%a', '%d', '%s', '%w', '%x', '%p', '%c', '%u', '%A', '%D', '%S', '%W', '%z', '%%', '%.', '[abc]'],
-  ...['[^a]', '[a-z]', '[%d_]', '[]]', '[^]]', '[a-]', '%b()', '%b[]', '%f[%w]', '%f[%z]', '()', '%1', '[%a-z]', '\\0', ' '],
+  ...[
+    'a',
+    'b',
+    'l',
+    '.',
+    '%a',
+    '%d',
+    '%s',
+    '%w',
+    '%x',
+    '%p',
+    '%c',
+    '%u',
+    '%A',
+    '%D',
+    '%S',
+    '%W',
+    '%z',
+    '%%',
+    '%.',
+    '[abc]',
+  ],
+  ...[
+    '[^a]',
+    '[a-z]',
+    '[%d_]',
+    '[]]',
+    '[^]]',
+    '[a-]',
+    '%b()',
+    '%b[]',
+    '%f[%w]',
+    '%f[%z]',
+    '()',
+    '%1',
+    '[%a-z]',
+    '\\0',
+    ' ',
+  ],
 ]
 const QUANTIFIERS = ['', '', '', '*', '+', '-', '?']
 /** What makes a pattern no pattern. */
 const PATTERN_FAULTS = ['[', '%', '(', ')', '%b', '%f', '[a', '%9', '[%']
 const FORMATS = [
-  ...['%d', '%5d', '%-5d|', '%05d', '%+d', '%i', '%u', '%x', '%X', '%o', '%#x', '%c', '%e', '%.3f', '%f', '%g', '%.14g'],
+  ...[
+    '%d',
+    '%5d',
+    '%-5d|',
+    '%05d',
+    '%+d',
+    '%i',
+    '%u',
+    '%x',
+    '%X',
+    '%o',
+    '%#x',
+    '%c',
+    '%e',
+    '%.3f',
+    '%f',
+    '%g',
+    '%.14g',
+  ],
   ...['%G', '%s', '%10s', '%-10s|', '%.2s', '%q', '%%', '%a', '%', '%5', '%.20f', '%100d', '%.100d', '%y', '%5.1f'],
 ]
 const STRUCT_FORMATS = [
-  ...['b', 'B', 'h', 'H', 'i', 'I', 'l', 'L', 'i2', 'I3', 'i8', 'f', 'd', 's', 'c0', 'c3', 'x', '>h', '<h', '=i', '!4i', '!bhi'],
+  ...[
+    'b',
+    'B',
+    'h',
+    'H',
+    'i',
+    'I',
+    'l',
+    'L',
+    'i2',
+    'I3',
+    'i8',
+    'f',
+    'd',
+    's',
+    'c0',
+    'c3',
+    'x',
+    '>h',
+    '<h',
+    '=i',
+    '!4i',
+    '!bhi',
+  ],
   ...['i9', 'c', 'y', '>I4', '<d', 'bx', '!8d', '>!2i'],
 ]
-const JSON_TEXTS = ['[1,2,3]', '{"a":[true,false,null]}', '"text"', '1e5', '-0', '[]', '{}', '[0.1,1e400]', '{"a":{"b":{}}}', 'nul']
+const JSON_TEXTS = [
+  '[1,2,3]',
+  '{"a":[true,false,null]}',
+  '"text"',
+  '1e5',
+  '-0',
+  '[]',
+  '{}',
+  '[0.1,1e400]',
+  '{"a":{"b":{}}}',
+  'nul',
+]
 const WORDS = [
-  ...['local', 'x', '=', '1', 'return', 'end', 'if', 'then', 'function', '(', ')', '{', '}', '"s"', '..', 'do', 'for', 'in'],
-  ...['and', 'not', '[[', ']]', '--', '~=', '...', 'nil', ',', ';', 'while', 'repeat', 'until', 'break', "'", '0x1', '3e', '.'],
+  ...[
+    'local',
+    'x',
+    '=',
+    '1',
+    'return',
+    'end',
+    'if',
+    'then',
+    'function',
+    '(',
+    ')',
+    '{',
+    '}',
+    '"s"',
+    '..',
+    'do',
+    'for',
+    'in',
+  ],
+  ...[
+    'and',
+    'not',
+    '[=[',
+    ']=]',
+    '--',
+    '~=',
+    '...',
+    'nil',
+    ',',
+    ';',
+    'while',
+    'repeat',
+    'until',
+    'break',
+    "'",
+    '0x1',
+    '3e',
+    '.',
+  ],
 ]
 
 /** A program, as latin1 text. */
@@ -103,7 +259,8 @@ class Snippet {
       case 0:
         return `t1[${this.#expression('any', 1)}] = ${this.#expression('any', 1)}`
       case 1:
-        return `table.insert(t1, ${this.#expression('any', 1)})`
+        // One value: where a position is far away, table.insert counts up to it.
+        return `table.insert(t1, (${this.#expression('any', 1)}))`
       case 2:
         return `for i = ${this.#smallInteger()}, ${this.#smallInteger()} do t2[i] = ${this.#expression('any', 1)} end`
       case 3:
@@ -140,7 +297,7 @@ class Snippet {
       case 1:
         return `math.${choice.of(['floor', 'ceil', 'abs', 'sqrt', 'modf'])}(${a()})`
       case 2:
-        return `math.${choice.of(['max', 'min', 'fmod'])}(${a()}, ${a()})`
+        return `math.${choice.of(['max', 'min'])}(${a()}, ${a()})`
       case 3:
         return `bit.${choice.of(['band', 'bor', 'bxor', 'lshift', 'rshift', 'arshift', 'rol', 'ror'])}(${a()}, ${a()})`
       case 4:
@@ -158,7 +315,7 @@ class Snippet {
       case 10:
         return `(${this.#smallInteger()} ^ ${choice.of(['0', '1', '2', '3', '10', '0.5'])})`
       default:
-        return `math.ldexp(${a()}, ${this.#smallInteger()})`
+        return `math.ldexp(${choice.of(NUMBERS)}, ${this.#smallInteger()})`
     }
   }
 

@@ -26,7 +26,14 @@ export interface S3Server {
 
 export async function startS3(): Promise<S3Server> {
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-s3-'))
-  const backend = new S3rver({ port: 0, address: '127.0.0.1', silent: true, allowMismatchedSignatures: true, directory, configureBuckets: [{ name: BUCKET, configs: [] }] })
+  const backend = new S3rver({
+    port: 0,
+    address: '127.0.0.1',
+    silent: true,
+    allowMismatchedSignatures: true,
+    directory,
+    configureBuckets: [{ name: BUCKET, configs: [] }],
+  })
   const { port } = await backend.run()
   const requests: string[] = []
   const failing = { status: 0, broken: 0 }
@@ -53,7 +60,13 @@ export async function startS3(): Promise<S3Server> {
       requests.push(`${request.method} ${request.url}`)
       const { authorization: _, ...headers } = request.headers
       const forwarded = http.request(
-        { port, host: '127.0.0.1', method: request.method, path: request.url, headers: { ...headers, authorization: 'AWS S3RVER:x' } },
+        {
+          port,
+          host: '127.0.0.1',
+          method: request.method,
+          path: request.url,
+          headers: { ...headers, authorization: 'AWS S3RVER:x' },
+        },
         (answer) => {
           response.writeHead(answer.statusCode ?? 500, answer.headers)
           answer.pipe(response)

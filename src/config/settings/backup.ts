@@ -38,7 +38,11 @@ function checkRegion(text: string): string | undefined {
   return /^[a-z0-9-]*$/.test(text) ? undefined : 'argument must be a region such as eu-central-1'
 }
 
-const schedule = string({ emptyIsUnset: true, check: checkSchedule, description: 'schedule such as `0 3 * * *`, as cron has them' })
+const schedule = string({
+  emptyIsUnset: true,
+  check: checkSchedule,
+  description: 'schedule such as `0 3 * * *`, as cron has them',
+})
 const location = string({ emptyIsUnset: true, check: checkLocation, description: 'folder or s3://bucket/prefix' })
 
 /** What CONFIG GET shows in the place of a secret. Given to CONFIG SET it changes nothing, so that what was read can be written. */

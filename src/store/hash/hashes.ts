@@ -25,6 +25,15 @@ const LISTPACK_BYTES_MAX = 1 << 30
 /** Stands in the place of a field's time to live in digests. */
 const FIELD_EXPIRY_MARK = Buffer.from('!!hexpire!!', 'latin1')
 
+/** Gets the ranges of a field's name and value in `bytes`. */
+export type FieldVisitor = (
+  bytes: Uint8Array,
+  fieldAt: number,
+  fieldLength: number,
+  valueAt: number,
+  valueLength: number,
+) => void
+
 export class Hashes extends HashCursor implements ValueKind {
   /** Where the table of a hash that grows out of its listpack is made. */
   private readonly newRoot = new Int32Array(HASH_ROOT_WORDS)
@@ -223,13 +232,25 @@ export class Hashes extends HashCursor implements ValueKind {
   writeSome(db: Database, sink: ByteSink, position: number, elementsMax: number): number {
     this.open(db)
     const { table } = this
-    let left = elementsMax
+    return this.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength) => {
+      sink.f64(table.expireAtMs())
+      sink.sized(bytes, fieldAt, fieldLength)
+      sink.sized(bytes, valueAt, valueLength)
+    })
+  }
+
+  /**
+   * Visits a portion of the fields of the open hash, which is no packed one.
+   * @param position 0 at first, then what the last call returned
+   * @returns where to go on, or -1 when all were visited
+   */
+  visitSome(position: number, fieldsMax: number, visit: FieldVisitor): number {
+    const { table } = this
+    let left = fieldsMax
     let bucket = position
     for (; bucket < table.buckets && left > 0; bucket++) {
       table.visitBucket(bucket, () => {
-        sink.f64(table.expireAtMs())
-        sink.sized(table.bytes, table.keyOffset, table.keyLength)
-        sink.sized(table.bytes, table.valueOffset, table.valueLength)
+        visit(table.bytes, table.keyOffset, table.keyLength, table.valueOffset, table.valueLength)
         left--
         return true
       })

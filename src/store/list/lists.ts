@@ -13,14 +13,14 @@ import type { ByteSink, ByteSource } from '../../base/byte-sink.js'
 import { copyBytes } from '../../base/bytes.js'
 import { mixDigest } from '../../base/data-digest.js'
 import { ArenaFullError } from '../arena.js'
-import { byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
+import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
 import type { CollectionLimits } from '../collection-limits.js'
 import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
 import { LISTPACK_FIRST } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { RecordListpack } from '../record-listpack.js'
-import type { ValueKind } from '../value-kind.js'
+import { type ValueKind, WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { Chain, ROOT_BYTES } from './chain.js'
 import { ChainEditor } from './chain-editor.js'
@@ -30,6 +30,9 @@ import { fitsPacked, fitsPackedWell, packedBytesMax } from './list-limits.js'
 import { BYTES, ENTRIES, FORM, START } from './node.js'
 import { NodePack } from './node-pack.js'
 import { NodeStorage } from './node-storage.js'
+
+/** Gets a piece of a list: one element as it is, or a listpack. */
+export type PieceVisitor = (isPlain: boolean, bytes: Uint8Array, offset: number, length: number) => void
 
 export class Lists implements ValueKind {
   /** For whoever reads a list; edits of the list end what it stands on. */
@@ -273,21 +276,30 @@ export class Lists implements ValueKind {
    * The pieces of the list in their order: `visit` gets whether a piece is one element as it is, else it is a listpack; and
    * where its bytes lie, until the next piece.
    */
-  visitPieces(
-    db: Database,
-    visit: (isPlain: boolean, bytes: Uint8Array, offset: number, length: number) => void,
-  ): void {
+  visitPieces(db: Database, visit: PieceVisitor): void {
     if (db.encoding === Encoding.listpack) {
       visit(false, db.bytes, db.valueOffset, db.valueLength)
       return
     }
+    this.visitSomePieces(db, 0, WHOLE, visit)
+  }
+
+  /**
+   * Visits pieces of about so many elements of a list that is not flat.
+   * @param position 0 at first, then what the last call returned
+   * @returns where to go on, or -1 when all were visited
+   */
+  visitSomePieces(db: Database, position: number, elementsMax: number, visit: PieceVisitor): number {
     const { cursor, chain } = this
     cursor.open(db)
     chain.open(db)
-    for (let node = chain.head; node !== NO_REF; node = chain.next(node)) {
+    let node = position === 0 ? chain.head : ((position | 0) as ArenaRef)
+    for (let left = elementsMax; node !== NO_REF && left > 0; node = chain.next(node)) {
       cursor.enter(node)
       visit(cursor.isPlain, cursor.bytes, cursor.base, chain.field(node, BYTES))
+      left -= chain.field(node, ENTRIES)
     }
+    return node === NO_REF ? -1 : node >>> 0
   }
 
   /** How many pieces `visitPieces` visits. */

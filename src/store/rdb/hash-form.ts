@@ -14,7 +14,7 @@ import type { Database } from '../database.js'
 import type { Hashes } from '../hash/hashes.js'
 import { Encoding, NO_EXPIRY } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource, ZipmapSource } from './element-source.js'
-import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -56,6 +56,16 @@ export const hashForm: RdbForm = {
       writer.string(hashes.fieldBytes, hashes.fieldOffset, hashes.fieldLength)
       writer.string(hashes.valueBytes, hashes.valueOffset, hashes.valueLength)
     }
+  },
+  writeSome(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+    const { hashes } = db.keyspace
+    hashes.open(db)
+    if (position === 0) writer.length(hashes.length)
+    const next = hashes.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength) => {
+      writer.string(bytes, fieldAt, fieldLength)
+      writer.string(bytes, valueAt, valueLength)
+    })
+    return next === -1 ? WRITTEN : next
   },
 }
 

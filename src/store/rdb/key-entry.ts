@@ -23,6 +23,12 @@ export function writtenClockOf(maxmemoryPolicy: string): WrittenClock {
 
 /** Writes the record in hand. */
 export function writeKeyEntry(db: Database, writer: RdbWriter, clock: WrittenClock): void {
+  writeKeyHead(db, writer, clock)
+  writeValue(db, writer)
+}
+
+/** Writes what stands in front of the value. */
+export function writeKeyHead(db: Database, writer: RdbWriter, clock: WrittenClock): void {
   const expireAtMs = db.expireAtMs()
   if (expireAtMs !== NO_EXPIRY) {
     writer.byte(RdbOpcode.expiryMs)
@@ -37,7 +43,6 @@ export function writeKeyEntry(db: Database, writer: RdbWriter, clock: WrittenClo
   }
   writer.byte(rdbTypeOf(db))
   writer.string(db.bytes, db.keyOffset, db.keyLength)
-  writeValue(db, writer)
 }
 
 export interface ReadOptions {

@@ -6,7 +6,7 @@
 import type { Database } from '../database.js'
 import type { Lists } from '../list/lists.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource } from './element-source.js'
-import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { QUICKLIST_NODE_PACKED, QUICKLIST_NODE_PLAIN, RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -16,11 +16,21 @@ export const listForm: RdbForm = {
   write(db: Database, writer: RdbWriter): void {
     const { lists } = db.keyspace
     writer.length(lists.pieceCount(db))
-    lists.visitPieces(db, (isPlain, bytes, offset, length) => {
-      writer.length(isPlain ? QUICKLIST_NODE_PLAIN : QUICKLIST_NODE_PACKED)
-      writer.string(bytes, offset, length)
-    })
+    lists.visitPieces(db, (isPlain, bytes, offset, length) => writePiece(writer, isPlain, bytes, offset, length))
   },
+  writeSome(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+    const { lists } = db.keyspace
+    if (position === 0) writer.length(lists.pieceCount(db))
+    const next = lists.visitSomePieces(db, position, elementsMax, (isPlain, bytes, offset, length) =>
+      writePiece(writer, isPlain, bytes, offset, length),
+    )
+    return next === -1 ? WRITTEN : next
+  },
+}
+
+function writePiece(writer: RdbWriter, isPlain: boolean, bytes: Uint8Array, offset: number, length: number): void {
+  writer.length(isPlain ? QUICKLIST_NODE_PLAIN : QUICKLIST_NODE_PACKED)
+  writer.string(bytes, offset, length)
 }
 
 export function loadList(reader: RdbReader, rdbType: number, { db, key, expireAtMs }: LoadTarget): void {

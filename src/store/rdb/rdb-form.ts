@@ -20,7 +20,16 @@ export interface RdbForm {
   rdbType(db: Database): number
   /** Writes the value in hand behind that byte. */
   write(db: Database, writer: RdbWriter): void
+  /**
+   * Writes a portion of the value in hand, of about so many elements, so that all portions are what `write` writes. Between
+   * two of them nobody changes the value. Only for encodings that are not flat; a type without it is written in one go.
+   * @param position 0 at first, then what the last call returned
+   * @returns where to go on, or `WRITTEN`
+   */
+  writeSome?(db: Database, writer: RdbWriter, position: number, elementsMax: number): number
 }
+
+export const WRITTEN = -1
 
 /**
  * Makes the target's key with the value that the reader stands before, in an encoding by the limits of this server.

@@ -7,10 +7,11 @@ import { assert } from '../../base/assert.js'
 import { copyBytes } from '../../base/bytes.js'
 import type { Database } from '../database.js'
 import { checkIntset, Intset } from '../intset.js'
-import type { MemberVisitor } from '../set/open-set.js'
+import { type MemberVisitor, VISITED } from '../set/open-set.js'
+import { WHOLE } from '../value-kind.js'
 import { Encoding, ValueType } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource } from './element-source.js'
-import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -22,16 +23,22 @@ export const setForm: RdbForm = {
       writer.string(db.bytes, db.valueOffset, db.valueLength)
       return
     }
-    const set = db.keyspace.sets.open(db)
-    writer.length(set.size)
-    const writeMember: MemberVisitor = {
-      member(bytes, offset, length) {
-        writer.string(bytes, offset, length)
-        return true
-      },
-    }
-    set.visit(writeMember)
+    writeMembers(db, writer, 0, WHOLE)
   },
+  writeSome: writeMembers,
+}
+
+function writeMembers(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+  const set = db.keyspace.sets.open(db)
+  if (position === 0) writer.length(set.size)
+  const writeMember: MemberVisitor = {
+    member(bytes, offset, length) {
+      writer.string(bytes, offset, length)
+      return true
+    },
+  }
+  const next = set.visitSome(writeMember, position, elementsMax)
+  return next === VISITED ? WRITTEN : next
 }
 
 export function loadSet(reader: RdbReader, rdbType: number, target: LoadTarget): void {

@@ -5,10 +5,10 @@
  */
 import { assert } from '../../base/assert.js'
 import type { Database } from '../database.js'
-import { ValueType } from '../value-type.js'
+import { isFlat, ValueType } from '../value-type.js'
 import { hashForm, loadHash } from './hash-form.js'
 import { listForm, loadList } from './list-form.js'
-import type { LoadTarget, RdbForm, RdbLoader } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, type RdbLoader, WRITTEN } from './rdb-form.js'
 import { RDB_VERSION, RDB_VERSION_FIELD_EXPIRY, RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -66,6 +66,28 @@ export function rdbTypeOf(db: Database): number {
 /** Writes the value in hand without that byte, which stands before the key in files. */
 export function writeValue(db: Database, writer: RdbWriter): void {
   formOf(db).write(db, writer)
+}
+
+/** A value of more elements takes more than a millisecond or two. */
+const STRAIGHT_ELEMENTS_MAX = 2000
+/** Likewise of a string, most of it for its compression. */
+const STRAIGHT_STRING_BYTES_MAX = 128 * 1024
+
+/** Whether the value in hand is so large that it is better written in portions, and can be. */
+export function isWrittenInPortions(db: Database): boolean {
+  if (db.type === ValueType.string) return db.valueLength > STRAIGHT_STRING_BYTES_MAX
+  // Fields that expire may go while nobody changes the hash.
+  if (isFlat(db.encoding) || db.hasFieldExpiry || formOf(db).writeSome === undefined) return false
+  return db.kind.elementCount(db) > STRAIGHT_ELEMENTS_MAX
+}
+
+/** Writes a portion of such a value. A string is not compressed then. As `RdbForm.writeSome`. */
+export function writeValueSome(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+  if (db.type !== ValueType.string) return formOf(db).writeSome?.(db, writer, position, elementsMax) ?? WRITTEN
+  if (position === 0) writer.length(db.valueLength)
+  const length = Math.min(STRAIGHT_STRING_BYTES_MAX, db.valueLength - position)
+  writer.raw(db.bytes, db.valueOffset + position, length)
+  return position + length === db.valueLength ? WRITTEN : position + length
 }
 
 /** The least version whose readers know values of this form. */

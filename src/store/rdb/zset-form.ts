@@ -6,10 +6,11 @@
 import { compareBytes, copyBytes } from '../../base/bytes.js'
 import { parseDouble } from '../../base/float.js'
 import type { Database } from '../database.js'
+import { WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { AddResult } from '../zset/sorted-set.js'
 import { type ElementSource, ListpackSource, ZiplistSource } from './element-source.js'
-import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -27,17 +28,26 @@ export const zsetForm: RdbForm = {
       writer.string(db.bytes, db.valueOffset, db.valueLength)
       return
     }
-    const set = db.keyspace.sortedSets.open(db)
-    const { count } = set
-    writer.length(count)
-    if (count === 0) return
-    // From the highest down, as Redis does: there each is then inserted at the front.
-    set.seek(count - 1)
-    do {
-      writer.string(set.memberBytes, set.memberOffset, set.memberLength)
-      writer.double(set.score)
-    } while (set.previous())
+    writeElements(db, writer, 0, WHOLE)
   },
+  writeSome: writeElements,
+}
+
+/** @param position how many elements have been written */
+function writeElements(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+  const set = db.keyspace.sortedSets.open(db)
+  const { count } = set
+  if (position === 0) writer.length(count)
+  if (count === 0) return WRITTEN
+  // From the highest down, as Redis does: there each is then inserted at the front.
+  set.seek(count - 1 - position)
+  const end = Math.min(count, position + elementsMax)
+  for (let written = position; written < end; written++) {
+    if (written > position) set.previous()
+    writer.string(set.memberBytes, set.memberOffset, set.memberLength)
+    writer.double(set.score)
+  }
+  return end === count ? WRITTEN : end
 }
 
 export function loadZset(reader: RdbReader, rdbType: number, target: LoadTarget): void {
