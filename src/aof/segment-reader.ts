@@ -106,11 +106,13 @@ export class SegmentReader {
     this.totalBytes = from + length
     this.#begin(0)
     this.#position = from
+    this.offset = from
     this.#limit = from + length
   }
 
   #begin(from: number): void {
     this.#windowAt = from
+    this.offset = from
     this.#position = 0
     this.#limit = 0
     this.#missing = 1

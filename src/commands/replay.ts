@@ -32,6 +32,7 @@ function replay(call: ShardCall): void {
 export const shardReplaying = internal('replaying', 2, [], replaying)
 export const shardReplayFile = internal('replay-file', 3, [], replayFile)
 export const shardReplayOn = internal('replay-on', 1, [], replayOn)
-export const shardReplay = internal('replay', 2, [], replay)
+/** Other records of the log may be under way over several shards, with locks: what comes later waits for them. */
+export const shardReplay: CommandSpec = { ...internal('replay', 2, [], replay), looksAtKeyspace: true }
 
 export const replayCommands: readonly CommandSpec[] = [shardReplaying, shardReplayFile, shardReplayOn, shardReplay]

@@ -24,6 +24,7 @@ import { raiseError, replyFailure } from './script-error.js'
 import type { ScriptArguments, ScriptHost, ScriptOptions } from './script-host.js'
 import { ScriptRandom } from './script-random.js'
 import { StringFunctions } from './string-functions.js'
+import { TableFunctions } from './table-functions.js'
 import { isTrap } from './wasm-host.js'
 
 /** How many instructions a script may run before the host is asked whether it must end: some 0.1 ms. */
@@ -72,6 +73,7 @@ export class ScriptRuntime implements RunState {
     openLibraries(state, options.hasDeprecatedFunctions)
     new BaseFunctions(state, () => this.isEnding).register()
     new StringFunctions(state).register()
+    new TableFunctions(state).register()
     new ScriptRandom(state, this, options.number).register()
     this.api = new RedisApi(state, host, this)
     this.api.register(isEval)

@@ -6,7 +6,7 @@
  * (Pattern matching is in libraries/string-patterns.ts.) Invariant: what is being built lies in `buffer` behind what an
  * outer call builds.
  */
-import { castToInt32, checkInt64, optInt64 } from './libraries/arguments.js'
+import { castToInt32, checkInt64, cutToInt32, optInt64 } from './libraries/arguments.js'
 import { isDigit } from './libraries/character-class.js'
 import { MemoryBuffer } from './libraries/memory-buffer.js'
 import { GLOBALS_INDEX, type LuaState, upvalue } from './lua-state.js'
@@ -201,7 +201,7 @@ export class StringFunctions {
         this.#appendAsLibrary(L, argument, start, end)
         return
       case 'c':
-        this.#appendCharacter(L, checkInt64(state, L, argument), start, end)
+        this.#appendCharacter(L, cutToInt32(lua.luaL_checknumber(L, argument)), start, end)
         return
       case 's':
         this.#appendString(L, argument, start, end)

@@ -33,7 +33,7 @@ export function planFeeding(router: Router, keys: readonly Uint8Array[]): FeedPl
 /** Runs a write of a client while feeds are active. */
 export function runWidened(router: Router, request: CommandRequest, answer: Answer): void {
   const own = keysOf(request, router.databases).map(({ key }) => key)
-  const isWhole = own.length === 0 || router.reachesKeyspace(request)
+  const isWhole = own.length === 0 || router.needsAllShards(request)
   const plan = planFeeding(router, isWhole ? router.feeds.sources() : own)
   if (plan === undefined) {
     router.run(request, answer)

@@ -282,9 +282,13 @@ export class Router implements Hops {
     return true
   }
 
-  /** Whether a command looks at keys that its arguments do not name. */
-  reachesKeyspace(request: CommandRequest): boolean {
-    return isScript(request.spec) ? this.scripts.reachesKeyspace(request) : reachesKeyspace(request)
+  /**
+   * Whether a command may run only while all of every shard is locked: it looks at keys that its arguments do not name, or
+   * it is a script over several shards, at which all the others attend.
+   */
+  needsAllShards(request: CommandRequest): boolean {
+    if (!isScript(request.spec)) return reachesKeyspace(request)
+    return this.scripts.reachesKeyspace(request) || this.scripts.reachesShards(request)
   }
 
   onlyShardOf(request: CommandRequest): number {

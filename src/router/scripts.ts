@@ -4,6 +4,9 @@
  * One whose keys are all on one shard, and whose text shows that it touches no others, goes there like any other command.
  * Any other one runs under the locks of all shards. When each of the others has said that it attends, which it does once the
  * lock is its, the script goes to its home: so the home never waits for a shard that waits for somebody else.
+ *
+ * Invariant: an owner on whose behalf such a script runs has locked all of every shard (`Router.needsAllShards`). Were it less,
+ * the shards' locks would not have been asked for at one place in the order, and two owners could wait for each other.
  */
 import { asciiBytes } from '../base/bytes.js'
 import { shardAttend } from '../commands/scripting/script-internal.js'

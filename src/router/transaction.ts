@@ -6,8 +6,9 @@
  * is checked by that shard at the start, in a frame that names all keys of the transaction: if one of them is locked, all of
  * the transaction waits.
  *
- * Otherwise every key is locked, watched ones too (or, with a command that looks at the whole keyspace, every shard); the
- * watches are checked under the locks; the commands run, each dependent one to its end before the next; then all is unlocked.
+ * Otherwise every key is locked, watched ones too (or every shard, with a command that looks at the whole keyspace or a script
+ * over several shards); the watches are checked under the locks; the commands run, each dependent one to its end before the
+ * next; then all is unlocked.
  *
  * Clients that wait for a key which the transaction writes to are served when it is over.
  */
@@ -55,7 +56,7 @@ export function executeTransaction(router: Router, transaction: Transaction, ans
       ? commands.some((command, i) => homes[i] === -1 && hasDependentParts(router, command))
       : watchShards.size > 1 ||
         homes.some((home) => home !== watchShard) ||
-        commands.some((command) => looksAtKeyspace(router, command))
+        commands.some((command) => needsAllShards(router, command))
   const plan = feedPlanOf(router, commands)
   if (!needsLocks && plan === undefined) {
     executeInOrder(router, transaction, homes, watchShard, answer)
@@ -70,10 +71,10 @@ function hasDependentParts(router: Router, { spec, ...rest }: CommandRequest): b
   return spec.route?.on === 'hops' || (isScript(spec) && router.scripts.reachesShards({ spec, ...rest }))
 }
 
-/** Whether the command looks at keys of shards that its arguments do not name. */
-function looksAtKeyspace(router: Router, command: CommandRequest): boolean {
+/** Whether the command may run only while all of every shard is locked. */
+function needsAllShards(router: Router, command: CommandRequest): boolean {
   if (runsOnMain(command)) return command.spec.looksAtKeyspace === true
-  return keysOf(command, router.databases).length === 0 || router.reachesKeyspace(command)
+  return keysOf(command, router.databases).length === 0 || router.needsAllShards(command)
 }
 
 /** UNWATCH, which has no route, is the session's. */
@@ -85,9 +86,9 @@ function runsOnMain(command: CommandRequest): boolean {
 function feedPlanOf(router: Router, commands: readonly CommandRequest[]): FeedPlan | undefined {
   const { feeds } = router
   if (!feeds.isActive) return undefined
-  const writes = commands.filter(({ spec }) => spec.flags.includes('write'))
+  const writes = commands.filter(({ spec }) => spec.flags.includes('write') || isScript(spec))
   const keys = writes.map((command) => keysOf(command, router.databases))
-  const isWhole = writes.some((command, i) => keys[i]?.length === 0 || router.reachesKeyspace(command))
+  const isWhole = writes.some((command, i) => keys[i]?.length === 0 || router.needsAllShards(command))
   const written = keys.flat().map(({ key }) => key)
   return planFeeding(router, isWhole ? feeds.sources() : written)
 }
@@ -198,7 +199,7 @@ function executeLocked(router: Router, transaction: Transaction, plan: FeedPlan 
   for (const command of commands) {
     if (!runsOnMain(command)) for (const { key } of keysOf(command, router.databases)) keys.push(key)
   }
-  const whole = commands.some((command) => looksAtKeyspace(router, command))
+  const whole = commands.some((command) => needsAllShards(router, command))
   const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
   const connectionName = asciiBytes(String(connection))
   // With the connection's name, whatever it asks of its watches next waits until this transaction is through with them.

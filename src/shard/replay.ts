@@ -117,7 +117,7 @@ export class Replay implements ShardReplay {
     call.portions = this.#outer.portions
     let isDropped = reader.gsn > cut
     let database = -1
-    while (reader.offset < end) {
+    while (reader.position < end) {
       const element = reader.next()
       if (element === Element.number) {
         isDropped = reader.gsn > cut

@@ -80,6 +80,13 @@ describe.each(SHARD_COUNTS)('scripts among others at %i shard(s)', (shards) => {
           const replies = (await call('EXEC')) as RespValue[]
           expect(sums(replies[3] as RespValue)).toBe(total - 1)
         },
+        async () => {
+          // Not the first of its transaction: it is sent when others may have entered the order behind the transaction's locks.
+          await call('MULTI')
+          await call('EVAL', TRANSFER_DECLARED, 2, account(), account(), 4)
+          await call('EVAL', TRANSFER_DECLARED, 2, account(), account(), 4)
+          expect(await call('EXEC')).toEqual([expect.any(Number), expect.any(Number)])
+        },
         async () => void (await call('LMOVE', `list:${random.below(2) === 0 ? 'a' : 'b'}`, 'list:b', 'LEFT', 'RIGHT')),
         async () => void (await call('BLMOVE', 'list:b', 'list:a', 'LEFT', 'RIGHT', '0.05')),
         async () => void (await call('EVAL', "return redis.call('LMOVE', 'list:a', 'list:b', 'LEFT', 'RIGHT')", 0)),
@@ -103,4 +110,66 @@ describe.each(SHARD_COUNTS)('scripts among others at %i shard(s)', (shards) => {
     expect(lists).toBe(20)
     setup.close()
   })
+
+  it('a script over the shards of its keys in a transaction, ahead of scripts over all shards', async () => {
+    const connection = await RespConnection.open(server.port)
+    const replies: Promise<RespValue>[] = []
+    for (let i = 0; i < 50; i++) {
+      const keys = [0, 1, 2].map((k) => `beside:${i}:${k}`)
+      replies.push(
+        connection.call('MULTI'),
+        connection.call('EXISTS', keys[2] as string),
+        connection.call(
+          'EVAL',
+          "redis.call('INCR', KEYS[1]) return redis.call('INCR', KEYS[2])",
+          2,
+          ...keys.slice(0, 2),
+        ),
+        connection.call('EXEC'),
+        connection.call('EVAL', "return redis.call('INCR', ARGV[1])", 0, keys[1] as string),
+        connection.call('RENAME', keys[0] as string, keys[2] as string),
+      )
+    }
+    const all = await Promise.race([Promise.all(replies), delay(WATCHDOG_MS, 'stuck', { ref: false })])
+    expect(all).toEqual(
+      Array.from({ length: 50 }, () => [
+        { simple: 'OK' },
+        { simple: 'QUEUED' },
+        { simple: 'QUEUED' },
+        [0, 1],
+        2,
+        { simple: 'OK' },
+      ]).flat(),
+    )
+    connection.close()
+  }, 60_000)
+
+  it.each(['alone', 'in a transaction'])(
+    'a script %s that feeds a client whose destination is elsewhere',
+    async (where) => {
+      const connection = await RespConnection.open(server.port)
+      for (let i = 0; i < 12; i++) {
+        const [source, destination, other] = ['from', 'to', 'other'].map((name) => `${name}:${where}:${i}`) as [
+          string,
+          string,
+          string,
+        ]
+        const waiting = await RespConnection.open(server.port)
+        const moved = waiting.call('BLMOVE', source, destination, 'LEFT', 'RIGHT', 0)
+        while (!String(await connection.call('CLIENT', 'LIST')).includes('flags=b')) await delay(2)
+        const push = "redis.call('SET', KEYS[2], 1) return redis.call('RPUSH', KEYS[1], 'value')"
+        const replies: Promise<RespValue>[] = []
+        if (where !== 'alone') replies.push(connection.call('MULTI'))
+        replies.push(connection.call('EVAL', push, 2, source, other))
+        if (where !== 'alone') replies.push(connection.call('EXEC'))
+        replies.push(connection.call('EVAL', "return redis.call('GET', ARGV[1])", 0, other))
+        const all = Promise.all([...replies, moved])
+        const outcome = await Promise.race([all, delay(WATCHDOG_MS, 'stuck', { ref: false })])
+        expect(outcome.slice(-2)).toEqual(['1', 'value'])
+        waiting.close()
+      }
+      connection.close()
+    },
+    60_000,
+  )
 })

@@ -97,6 +97,7 @@ function begin(call, file) {
   const fault = faultOf(call, file)
   if (fault?.end === 'before') process.kill(process.pid, 'SIGKILL')
   const from = now()
+  if (fault?.error !== undefined) note(call, from, file, { failed: fault.error })
   return {
     error: fault?.error === undefined ? undefined : errorOf(call, fault.error, file),
     bytesMax: fault?.bytes,

@@ -24,6 +24,8 @@ export interface FileCall {
   readonly target?: string
   readonly flags?: string | number
   readonly wasThere?: boolean
+  /** It was made to fail, with this error. */
+  readonly failed?: string
 }
 
 interface Change {
@@ -83,7 +85,8 @@ export function filesUnder(directory: string): Map<string, Buffer> {
  * @param initial its files before, all of them on the disk
  */
 export function readRecording(traces: string, directory: string, initial: ReadonlyMap<string, Buffer>): RecordedDisk {
-  return new Recording(readCalls(traces), directory, initial)
+  const calls = readCalls(traces).filter(({ failed }) => failed === undefined)
+  return new Recording(calls, directory, initial)
 }
 
 /** The calls that were written down so far, in the order in which they began. */

@@ -259,8 +259,9 @@ class Snippet {
       case 0:
         return `t1[${this.#expression('any', 1)}] = ${this.#expression('any', 1)}`
       case 1:
-        // One value: where a position is far away, table.insert counts up to it.
-        return `table.insert(t1, (${this.#expression('any', 1)}))`
+        // Near positions alone: to one far below zero, Redis's table.insert moves elements for minutes.
+        if (choice.oneIn(3)) return `table.remove(t1, ${this.#smallInteger()})`
+        return `table.insert(t1, ${choice.oneIn(2) ? `${this.#smallInteger()}, ` : ''}(${this.#expression('any', 1)}))`
       case 2:
         return `for i = ${this.#smallInteger()}, ${this.#smallInteger()} do t2[i] = ${this.#expression('any', 1)} end`
       case 3:

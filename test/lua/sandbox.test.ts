@@ -213,6 +213,7 @@ describe.skipIf(!hasRedis7)('the sandbox of scripts, beside Redis', () => {
       "return {string.format('%.3d|%8.3d|%-8.3d|%.0d', 5, 5, 5, 0), string.format('%d', '12')}",
       "return {string.format('%s %s %s', 1, 'x', 1.5), string.format('%5s|%-5s|%.2s', 'ab', 'ab', 'abcd')}",
       "return {string.format('%s', 'a\\0b'), string.format('%s', ('x'):rep(99) .. '\\0y'), string.format('%q', 'a\\n\"\\\\\\0\\r')}",
+      "return {string.format('%c|%c', 2^32 - 1, 2^31), string.format('%c|%c', 2^31 - 1, -2^31 - 0.5), string.format('%c', -1.5)}",
       "return {string.format('%c%c', 72, 105), string.format('%5c|%-5c|', 65, 66), string.format('a%cb', 0)}",
       "return {string.format('%g %e %f %.3f %10.2f %G', 1.5, 1.5, 1.5, 1.23456, 3.14159, 1e20), string.format('%%')}",
       "return {string.format('%5.1f|%-8.3g|%+g', 2.25, 2.5, 2), string.format('%f', 1/0), string.format('%.14g', 2^53)}",

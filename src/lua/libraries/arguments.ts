@@ -5,6 +5,7 @@
  */
 import type { LuaState } from '../lua-state.js'
 
+const TWO_TO_31 = 2 ** 31
 const TWO_TO_63 = 2 ** 63
 
 /** What the processor makes of a number that no 64-bit integer can be, NaN included. */
@@ -27,4 +28,9 @@ export function optInt64(state: LuaState, L: number, i: number, otherwise: numbe
 /** The low 32 bits of a 64-bit integer, as a cast to int takes them. */
 export function castToInt32(value: number): number {
   return value | 0
+}
+
+/** What C makes of a number that it cuts to an int at once: nothing beyond 32 bits is left. */
+export function cutToInt32(value: number): number {
+  return value > -TWO_TO_31 - 1 && value < TWO_TO_31 ? Math.trunc(value) + 0 : -TWO_TO_31
 }

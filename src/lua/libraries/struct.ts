@@ -237,7 +237,8 @@ class StructLibrary {
         case 'c':
           if (size === 0) {
             if (count === 0 || lua.lua_isnumber(L, -1) === 0) state.raise(L, "format 'c0' needs a previous size")
-            size = cutToInt64(lua.lua_tonumber(L, -1))
+            const given = lua.lua_tonumber(L, -1)
+            size = given >= 0 && given < TWO_TO_64 ? Math.trunc(given) : wrapped(given)
             lua.lua_settop(L, -2)
             count--
             if (size < 0 || position + size > dataLength) state.argumentError(L, 2, 'data string too short')
