@@ -456,10 +456,13 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     return this.#rewriteFailedMs + Math.min(waitMs, RETRY_MS_MAX)
   }
 
-  /** Has everything on the disk, as the last thing that the server does. */
-  async finish(): Promise<void> {
+  /**
+   * Has everything on the disk, as the last thing that the server does. A shard with a command that does not end writes no
+   * mark: without marks, what the others have done since that command began is dropped by the next load.
+   */
+  async finish(marks: 'with marks' | 'without marks'): Promise<void> {
     if (!this.#isOn) return
-    await this.#tellAll(shardMark, [])
+    if (marks === 'with marks') await this.#tellAll(shardMark, [])
     this.surroundings.log.notice('Calling fsync() on the AOF file.')
     await this.#sync.request()
   }

@@ -233,7 +233,8 @@ export class Server implements ServerServices {
     this.appendLog = this.durability.appendLog
     this.backups = this.durability.backups
     this.functions.onChange = (argv) => this.appendLog.record(argv)
-    this.#shutdown = new Shutdown(config, this.persistence, this.appendLog, log, () => this.#close())
+    const isBusy = () => scripting.refusal !== null
+    this.#shutdown = new Shutdown(config, this.persistence, this.appendLog, log, isBusy, () => this.#close())
     this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
     this.#rates = new Rates(this.#clients, this.#dispatcher, this.#limits)
     this.network = this.#rates

@@ -17,6 +17,8 @@ export class Shutdown {
     private readonly persistence: Persistence,
     private readonly appendLog: AppendLog,
     private readonly log: LogLines,
+    /** Whether a script runs beyond its time, and holds up a shard for as long as it likes. */
+    private readonly isBusy: () => boolean,
     /** Closes everything. */
     private readonly close: () => Promise<void>,
   ) {}
@@ -32,6 +34,12 @@ export class Shutdown {
   async #run({ save, force }: ShutdownOptions): Promise<boolean> {
     const { config, persistence, log } = this
     log.warning('User requested shutdown...')
+    if (save === false && this.isBusy()) {
+      // This is the way out of a script that cannot be killed: nothing may wait for its shard.
+      await this.appendLog.finish('without marks')
+      await this.close()
+      return true
+    }
     // Half of the data must not take the place of the file that they are being loaded from.
     const isWanted = persistence.state.loading === null && (save ?? config.savePoints().length > 0)
     await persistence.endSaves()
@@ -45,7 +53,7 @@ export class Shutdown {
         log.warning('Error trying to save the DB. Exit anyway.')
       }
     }
-    await this.appendLog.finish()
+    await this.appendLog.finish('with marks')
     await this.close()
     return true
   }

@@ -1,4 +1,5 @@
 /** Commands for the whole data set and the server, at 1 and 4 shards; errors beside a real Redis where there is one. */
+import { once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hasRedis7, type RedisOracle, startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
@@ -210,4 +211,20 @@ describe('SHUTDOWN', () => {
       await server.stop()
     },
   )
+
+  test.each(SHARD_COUNTS)('NOSAVE ends a script that cannot be killed, with a log on, at %i shards', async (shards) => {
+    const args = ['--appendonly', 'yes', '--busy-reply-threshold', '20']
+    const server = await startServer({ shards, args })
+    const running = await RespConnection.open(server.port)
+    const client = await RespConnection.open(server.port)
+    const ended = running.call('EVAL', "redis.call('SET', KEYS[1], 'y') while true do end", 1, 'key')
+    await expect
+      .poll(() => client.call('PING'), { interval: 5, timeout: 10_000 })
+      .toEqual({ error: expect.stringMatching(/^BUSY /) })
+    expect(await client.call('SCRIPT', 'KILL')).toEqual({ error: expect.stringMatching(/^UNKILLABLE /) })
+    const exited = once(server.process, 'exit')
+    expect(await client.call('SHUTDOWN', 'NOSAVE')).toBe('closed')
+    expect(await ended).toBe('closed')
+    expect(await exited).toEqual([0, null])
+  })
 })
