@@ -201,9 +201,10 @@ class AppendLogLoad {
       if (tornBytes > 0) this.log.verbose(`${tornBytes} bytes at the end of ${file.name} are no whole record`)
     }
     if (records === 0) return
+    const hasOthers = segments.some(({ file }) => (file.shard ?? 0) !== 0)
     this.log.warning(
       `The log is complete up to operation ${cut}: ${records} records that were written after it are dropped, ` +
-        'because other shards have not written theirs.',
+        (hasOthers ? 'because other shards have not written theirs.' : 'because it ends before the next mark.'),
     )
   }
 

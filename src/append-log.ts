@@ -2,23 +2,21 @@
  * The append-only log as a whole: which files it consists of, when they are synced, when they are compacted, and what
  * became of that. The shards write the records (shard/journal.ts); docs/decisions/0011-append-only-log.md has the rules.
  *
- * Main thread. Invariants: the manifest on disk names every file that a shard may be writing to; a file goes only when a
- * manifest that does not need it is in force; one rewrite goes on at a time.
+ * Main thread; the files themselves are log-files.ts's. Invariant: one rewrite goes on at a time.
  */
-import { close, promises as fs, openSync } from 'node:fs'
-import path from 'node:path'
-import { getSystemErrorMap, promisify } from 'node:util'
-import { type AofFile, type Manifest, NO_MANIFEST, writeManifest } from './aof/manifest.js'
+import { type AofFile, type Manifest, ManifestError } from './aof/manifest.js'
 import { asciiBytes } from './base/bytes.js'
 import type { Clock } from './base/clock.js'
 import type { LogLines } from './base/log-lines.js'
 import type { AppendLogServices, AppendLogState } from './commands/append-log-services.js'
-import { shardJournal, shardJournalSettings, shardMark, shardRecord } from './commands/journal.js'
+import { shardEmpty, shardJournal, shardJournalSettings, shardMark, shardRecord } from './commands/journal.js'
 import type { Configuration } from './config/configuration.js'
-import { systemErrorText } from './config/system-error.js'
+import { systemErrorText, textOfErrno } from './config/system-error.js'
+import { type BaseFormat, closeFiles, LogFiles, type OpenFile } from './log-files.js'
 import { LogSync } from './log-sync.js'
 import type { DispatchPolicy } from './net/dispatch-policy.js'
 import { encodeError } from './resp/errors.js'
+import { headerNumber } from './resp/reply-reader.js'
 import type { ReplyGate } from './router/reply-gate.js'
 import type { ShardRequests } from './shard-requests.js'
 import type { ShardReport } from './shard-threads.js'
@@ -31,14 +29,10 @@ const RETRY_MS = 60_000
 /** After so many failures in a row the wait doubles, as in Redis. */
 const FAILURES_BEFORE_WAITING = 3
 const RETRY_MS_MAX = 60 * 60_000
-
-const closeFile = promisify(close)
-
-/** A file that a shard appends to. */
-interface OpenFile {
-  readonly file: AofFile
-  readonly descriptor: number
-}
+/** The first base is tried again after so long. */
+const FIRST_BASE_RETRY_MS = 1000
+/** What CONFIG SET says when the log cannot be turned on, as in Redis. */
+const NOT_TURNED_ON = 'Unable to turn on AOF. Check server logs.'
 
 /** What it asks of the rest of the server. */
 export interface AppendLogSurroundings {
@@ -55,7 +49,12 @@ export interface AppendLogSurroundings {
    * shows everything.
    * @throws RdbWriteError, SaveAbortedError
    */
-  readonly saveBase: (finalPath: string, atCut: (gsn: number) => void) => Promise<void>
+  readonly saveBase: (finalPath: string, format: BaseFormat, atCut: (gsn: number) => void) => Promise<void>
+  /**
+   * Has the data set loaded from the log's files, while clients are told so; `empty` removes the one that is there.
+   * @throws LoadError, AppendLogLoadError
+   */
+  readonly loadAnew: (empty: () => Promise<void>) => Promise<LoadedLog | null>
   /** The number given last. */
   readonly gsn: () => number
   /** Where replies wait for the disk; null with one shard, which does that by itself. */
@@ -69,6 +68,15 @@ export interface LoadedLog {
   readonly needsRewrite: boolean
 }
 
+/** Shards go on with the files that they had: the log was turned off, or records for those files cannot be written. */
+class FilesNotChangedError extends Error {
+  readonly code = 'AOF_FILES_NOT_CHANGED'
+
+  constructor() {
+    super('the shards have not changed to new files')
+  }
+}
+
 export class AppendLog implements AppendLogServices, AppendLogState {
   isRewriteScheduled = false
   isLastRewriteOk = true
@@ -78,10 +86,12 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   delayedSyncs = 0
   baseBytes = 0
   #isOn = false
-  /** It is to be on, but nothing has been logged yet. */
+  /** It is to be on, but there is no base yet that what is logged could stand behind: the manifest stays as it is. */
   #isBeginning = false
-  #manifest = NO_MANIFEST
+  readonly #files: LogFiles
   #open: readonly OpenFile[] = []
+  /** While shards change to the files in `#open`: those that they had before. */
+  #leaving: readonly OpenFile[] = []
   /** Bytes of the base and of files that are no longer appended to. */
   #closedBytes = 0
   #rewriteStartedMs = 0
@@ -93,13 +103,22 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   readonly #sync: LogSync
   #recordsMarked = -1
   #isMarking = false
+  /** Ends when the shard that logs what the main thread does has what it was given last. */
+  #recording: Promise<unknown> = Promise.resolve()
 
   constructor(private readonly surroundings: AppendLogSurroundings) {
-    const { config, reports } = surroundings
-    this.#sync = new LogSync(reports, () => this.#open.map(({ descriptor }) => descriptor))
-    config.onChange(['appendfsync', 'aof-timestamp-enabled', 'aof-history-retention'], () => {
-      if (this.#isOn) void this.#tellAll(shardJournalSettings, this.#settings)
-      this.#setGate()
+    const { config, log, shards, reports } = surroundings
+    this.#files = new LogFiles(config, log, shards.shardCount)
+    this.#sync = new LogSync(reports, () => [...this.#leaving, ...this.#open].map(({ descriptor }) => descriptor))
+    const follow = async (): Promise<undefined> => {
+      if (this.#isOn) await this.#holdReplies(() => this.#tellAll(shardJournalSettings, this.#settings))
+    }
+    for (const name of ['appendfsync', 'aof-timestamp-enabled', 'aof-history-retention']) {
+      config.onChangeLater(name, follow)
+    }
+    config.onChangeLater('appendonly', () => this.#setOn(config.flag('appendonly')))
+    config.onChangeLater('aof-disable-auto-gc', async () => {
+      await this.#files.collectGarbage()
       return undefined
     })
   }
@@ -137,15 +156,14 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     return this.surroundings.policy.logRefusal === null
   }
 
-  get #folder(): string {
-    const { config } = this.surroundings
-    return path.resolve(config.path('appenddirname'))
+  get #syncsAlways(): boolean {
+    return this.surroundings.config.text('appendfsync') === 'always'
   }
 
   get #settings(): readonly Uint8Array[] {
     const { config } = this.surroundings
     const hasTimes = config.flag('aof-timestamp-enabled') || config.number('aof-history-retention') > 0
-    return [asciiBytes(config.text('appendfsync') === 'always' ? '1' : '0'), asciiBytes(hasTimes ? '1' : '0')]
+    return [asciiBytes(this.#syncsAlways ? '1' : '0'), asciiBytes(hasTimes ? '1' : '0')]
   }
 
   /**
@@ -153,110 +171,56 @@ export class AppendLog implements AppendLogServices, AppendLogState {
    * @throws an error of the operating system, RdbWriteError
    */
   async start(loaded: LoadedLog | null): Promise<void> {
-    await fs.mkdir(this.#folder, { recursive: true })
-    if (loaded !== null) this.#manifest = loaded.manifest
-    await this.#removeLeftovers()
+    await this.#files.prepare(loaded?.manifest)
     if (loaded === null || loaded.needsRewrite) {
       this.#isBeginning = true
       await this.#rewriteNow()
       return
     }
-    const files = this.#lastFiles() ?? (await this.#nextFiles())
-    const opened = files.map((file) => this.#openFile(file))
-    const all = await Promise.all(loaded.manifest.files.map((file) => this.#sizeOf(file)))
-    this.#closedBytes = all.reduce((sum, bytes) => sum + bytes, 0)
+    const opened = this.#files.openLast() ?? (await this.#openNext())
+    this.#closedBytes = await this.#files.bytesOf(loaded.manifest.files)
     await this.#switchTo(opened)
     this.baseBytes = this.currentBytes
   }
 
-  /** Files of ours that no manifest knows: what was begun before a crash. */
-  async #removeLeftovers(): Promise<void> {
-    const { config, log } = this.surroundings
-    const { files, history } = this.#manifest
-    const known = new Set([...files, ...history].map(({ name }) => name))
-    const prefix = `${config.text('appendfilename')}.`
-    for (const name of await fs.readdir(this.#folder)) {
-      const isOurs =
-        name.startsWith(prefix) && /^[0-9]+(\.s[0-9]+)?\.(incr\.aof|base\.rdb)$/.test(name.slice(prefix.length))
-      if ((!isOurs && !/^temp-[0-9]+\.rdb$/.test(name)) || known.has(name)) continue
-      log.notice(`Removing ${name}, which a server that was stopped has left behind unfinished`)
-      await fs.rm(path.join(this.#folder, name))
-    }
+  /** @throws an error of the operating system */
+  #openNext(): Promise<OpenFile[]> {
+    return this.#files.openNext(this.surroundings.gsn(), !this.#isBeginning)
   }
 
-  /** The last file of each shard, or undefined when there is not one for each. */
-  #lastFiles(): AofFile[] | undefined {
-    const { shardCount } = this.surroundings.shards
-    const last = Array.from({ length: shardCount }, (_, shard) =>
-      this.#manifest.files.filter((file) => file.type === 'i' && (file.shard ?? 0) === shard).at(-1),
-    )
-    return last.every((file) => file !== undefined) ? last : undefined
-  }
-
-  async #sizeOf({ name }: AofFile): Promise<number> {
-    return (await fs.stat(path.join(this.#folder, name))).size
-  }
-
-  #openFile(file: AofFile): OpenFile {
-    const descriptor = openSync(path.join(this.#folder, file.name), 'a')
-    return { file, descriptor }
+  /** Has the shards write to these files from now on. @returns false when some could not leave the files that they have */
+  async #switchTo(opened: readonly OpenFile[]): Promise<boolean> {
+    const { shards } = this.surroundings
+    const before = this.#open
+    this.#leaving = before
+    this.#open = opened
+    this.#isOn = true
+    this.#sync.beginChange()
+    let replies: readonly Uint8Array[] = []
+    await this.#holdReplies(async () => {
+      const argvOf = ({ descriptor }: OpenFile) => [asciiBytes(String(descriptor)), ...this.#settings]
+      replies = await Promise.all(opened.map((file, shard) => shards.ask(shard, shardJournal, argvOf(file), 0, 0)))
+    })
+    const isTaken = replies.map((reply) => headerNumber(reply, 0) === 1)
+    this.#open = opened.map((file, shard) => (isTaken[shard] ? file : (before[shard] as OpenFile)))
+    // Each shard has written, and synced, what it had for its last file.
+    await this.#sync.endChange()
+    this.#leaving = []
+    const unused = opened.map((file, shard) => (isTaken[shard] ? before[shard] : file))
+    await closeFiles(unused.filter((file) => file !== undefined))
+    return isTaken.every((is) => is)
   }
 
   /**
-   * Makes files for the shards to go on with. The manifest knows them before anything is in them; but where logging begins
-   * anew, only together with the base, as what it knows until then is no part of the same history.
+   * Replies wait for the disk where every write is to be there before its answer: from now on, and until `change` has made the
+   * shards sync by themselves, all of them do.
    */
-  async #nextFiles(): Promise<AofFile[]> {
-    const { config, shards, gsn } = this.surroundings
-    const name = config.text('appendfilename')
-    const first = this.#nextSeq(false)
-    const files = Array.from({ length: shards.shardCount }, (_, shard): AofFile => {
-      const seq = first + shard
-      const part = shards.shardCount === 1 ? '' : `.s${shard}`
-      return { name: `${name}.${seq}${part}.incr.aof`, seq, type: 'i', shard, gsn: gsn() }
-    })
-    for (const { name } of files) await (await fs.open(path.join(this.#folder, name), 'w')).close()
-    if (this.#isBeginning) return files
-    const all = [...this.#manifest.files, ...files]
-    await this.#writeManifest({ ...this.#manifest, shards: shards.shardCount, files: all })
-    return files
-  }
-
-  /** The number behind those of the bases, or of the others, that there are. */
-  #nextSeq(isBase: boolean): number {
-    const all = this.#manifest.files.concat(this.#manifest.history)
-    return all.reduce((last, { type, seq }) => ((type === 'b') === isBase ? Math.max(last, seq) : last), 0) + 1
-  }
-
-  async #writeManifest(manifest: Manifest): Promise<void> {
-    await writeManifest(this.#folder, this.surroundings.config.text('appendfilename'), manifest)
-    this.#manifest = manifest
-  }
-
-  /** Has the shards write to these files from now on. */
-  async #switchTo(opened: readonly OpenFile[]): Promise<void> {
-    const { shards } = this.surroundings
-    const before = this.#open
-    this.#open = opened
-    this.#isOn = true
-    this.#isBeginning = false
-    await Promise.all(
-      opened.map(({ descriptor }, shard) =>
-        shards.ask(shard, shardJournal, [asciiBytes(String(descriptor)), ...this.#settings], 0, 0),
-      ),
-    )
-    this.#setGate()
-    // Each shard has written, and synced, what it had for its last file.
-    await this.#sync.changeFiles()
-    await Promise.all(before.map(({ descriptor }) => closeFile(descriptor)))
-  }
-
-  /** Replies wait for the disk where every write is to be there before its answer. */
-  #setGate(): void {
-    const { gate, config } = this.surroundings
-    if (gate === null) return
-    gate.isOn = this.#isOn && config.text('appendfsync') === 'always'
-    if (!gate.isOn) gate.release(true)
+  async #holdReplies(change: () => Promise<unknown>): Promise<void> {
+    const { gate, gsn } = this.surroundings
+    if (this.#syncsAlways) gate?.turnOn(gsn())
+    else gate?.turnOff()
+    await change()
+    if (this.#isOn && this.#syncsAlways) gate?.settled()
   }
 
   /** To be called at the end of a turn: has all shards sync, if it has brought writes that clients wait for. */
@@ -272,16 +236,32 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     return Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.ask(shard, command, argv, 0, 0)))
   }
 
-  /** The log gets a command that the main thread has executed, as the first shard's. */
-  record(argv: readonly Uint8Array[]): void {
-    if (this.#isOn) void this.surroundings.shards.ask(0, shardRecord, argv, 0, 0)
+  /** The log gets commands that the main thread has executed, as one operation of the first shard's. */
+  record(commands: readonly (readonly Uint8Array[])[]): void {
+    if (!this.#isOn) return
+    const { shards, gate, gsn } = this.surroundings
+    const argv = commands.flatMap((command) => [asciiBytes(String(command.length)), ...command])
+    this.#recording = shards.ask(0, shardRecord, argv, 0, shards.actingOwner)
+    if (gate !== null) gate.lastWriteGsn = gsn()
+  }
+
+  get recordsAreAwaited(): boolean {
+    return this.#isOn && this.#syncsAlways
+  }
+
+  whenRecorded(done: () => void): void {
+    void this.#recording.then(done)
   }
 
   rewrite(): void {
-    if (this.isRewriting) return
+    if (!this.isRewriting) this.#rewriteInBackground()
+  }
+
+  /** @param opened the files that the shards are to go on with, where they are there already */
+  #rewriteInBackground(opened?: readonly OpenFile[]): void {
     this.isRewriteScheduled = false
     this.surroundings.log.notice('Background append only file rewriting started')
-    void this.#rewriteNow().then(
+    void this.#rewriteNow(opened).then(
       () => this.surroundings.log.notice('Background AOF rewrite finished successfully'),
       (error: unknown) => {
         if (!(error instanceof Error)) throw error
@@ -294,9 +274,9 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     this.isRewriteScheduled = true
   }
 
-  #rewriteNow(): Promise<boolean> {
+  #rewriteNow(opened?: readonly OpenFile[]): Promise<boolean> {
     this.#rewriteStartedMs = performance.now()
-    this.#running = this.#rewrite().then(
+    this.#running = this.#rewrite(opened).then(
       () => {
         this.isLastRewriteOk = true
         this.consecutiveFailures = 0
@@ -318,97 +298,143 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     })
   }
 
-  async #rewrite(): Promise<void> {
-    const { config, shards, saveBase } = this.surroundings
-    const superseded = this.#manifest.files
+  async #rewrite(prepared?: readonly OpenFile[]): Promise<void> {
+    const { clock, saveBase } = this.surroundings
+    const isAnnounced = !this.#isBeginning
+    // Else it is known already what is there.
+    if (!this.#isOn && isAnnounced) await this.#files.prepare()
+    const before = this.#files.manifest
+    // While there is no base, the manifest does not know what is appended to.
+    const appendedTo = this.#open.map(({ file }) => file)
+    const unknown = appendedTo.filter(({ name }) => !before.files.some((file) => file.name === name))
     // As in Redis it may be asked for while nothing is logged: then there is a base, and nothing behind it.
-    const files = this.#isOn || this.#isBeginning ? await this.#nextFiles() : []
-    const opened = files.map((file) => this.#openFile(file))
-    const seq = this.#nextSeq(true)
-    const name = `${config.text('appendfilename')}.${seq}.base.rdb`
-    const before = this.#closedBytes
-    let switched: Promise<void> | undefined
+    const opened = prepared ?? (this.#isOn || this.#isBeginning ? await this.#openNext() : [])
+    const files = opened.map(({ file }) => file)
+    const format = this.surroundings.config.flag('aof-use-rdb-preamble') ? 'rdb' : 'aof'
+    const { name, seq } = this.#files.nextBase(format)
+    const closedBytes = this.#closedBytes
+    let switched: Promise<boolean> | undefined
     let cut = 0
     try {
-      await saveBase(path.join(this.#folder, name), (gsn) => {
+      await saveBase(this.#files.pathOf(name), format, (gsn) => {
         cut = gsn
         this.#closedBytes = this.currentBytes
-        if (opened.length > 0) switched = this.#switchTo(opened)
+        // It may have been turned off meanwhile.
+        if (opened.length > 0 && (this.#isOn || this.#isBeginning)) switched = this.#switchTo(opened)
       })
-      await switched
+      if (opened.length > 0 && (await switched) !== true) throw new FilesNotChangedError()
     } catch (error) {
+      await switched
       if (switched === undefined) {
-        this.#closedBytes = before
-        await Promise.all(opened.map(({ descriptor }) => closeFile(descriptor)))
+        this.#closedBytes = closedBytes
+        await closeFiles(opened)
+        await this.#files.takeBack(files, isAnnounced ? before : undefined)
       }
       throw error
     }
     const base: AofFile = { name, seq, type: 'b', gsn: cut }
-    const keptMs = config.number('aof-history-retention') * MS_PER_SECOND
-    const untilMs = this.surroundings.clock.nowMs() + keptMs
-    const kept = keptMs === 0 ? [] : superseded.map((file) => ({ ...file, untilMs }))
-    const nowMs = this.surroundings.clock.nowMs()
-    const over = this.#manifest.history.filter((file) => file.untilMs <= nowMs)
-    const history = [...this.#manifest.history.filter((file) => file.untilMs > nowMs), ...kept]
-    await this.#writeManifest({ shards: shards.shardCount, files: [base, ...files], history })
-    this.#closedBytes = await this.#sizeOf(base)
+    await this.#files.replace(base, files, [...before.files, ...unknown], clock.nowMs())
+    this.#isBeginning = false
+    this.#closedBytes = await this.#files.bytesOf([base])
     this.baseBytes = this.currentBytes
-    await this.#remove(keptMs === 0 ? [...over, ...superseded] : over)
   }
 
-  async #remove(files: readonly AofFile[]): Promise<void> {
-    if (this.surroundings.config.flag('aof-disable-auto-gc')) return
-    for (const { name } of files) {
-      try {
-        await fs.unlink(path.join(this.#folder, name))
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
-        this.surroundings.log.warning(`The old log file ${name} was not removed: ${systemErrorText(error)}`)
-      }
+  /** Turns the log on or off while the server runs; on, it begins with a base. @returns why that is not possible, for CONFIG SET */
+  async #setOn(isOn: boolean): Promise<string | undefined> {
+    if (isOn === (this.#isOn || this.#isBeginning)) return undefined
+    if (!isOn) {
+      await this.#turnOff()
+      return undefined
     }
-  }
-
-  /** Turns the log on or off while the server runs; on, it begins with a base. */
-  async setOn(isOn: boolean): Promise<void> {
-    if (isOn === this.#isOn) return
-    if (isOn) {
+    // It is for a log as it was.
+    while (this.#running !== null) await this.#running.catch(() => {})
+    try {
+      await this.#files.prepare()
       this.#isBeginning = true
-      await fs.mkdir(this.#folder, { recursive: true })
-      this.rewrite()
-      return
+      this.#rewriteInBackground(await this.#openNext())
+      return undefined
+    } catch (error) {
+      this.#isBeginning = false
+      if (!(error instanceof ManifestError) && (error as NodeJS.ErrnoException).errno === undefined) throw error
+      this.surroundings.log.warning(`Can't open the append-only file: ${systemErrorText(error)}`)
+      return NOT_TURNED_ON
     }
-    const { shards } = this.surroundings
-    const off = [asciiBytes('-1'), ...this.#settings]
+  }
+
+  async #turnOff(): Promise<void> {
     this.#isOn = false
     this.#isBeginning = false
-    this.#setGate()
-    await Promise.all(this.#open.map((_, shard) => shards.ask(shard, shardJournal, off, 0, 0)))
-    await this.#sync.changeFiles()
-    await Promise.all(this.#open.map(({ descriptor }) => closeFile(descriptor)))
+    this.surroundings.gate?.turnOff()
+    await this.#leave(0)
+  }
+
+  /** Has the shards write to no file any more. @param owner of a lock on whose behalf they are asked, 0 for none */
+  async #leave(owner: number): Promise<void> {
+    const { shards } = this.surroundings
+    const off = [asciiBytes('-1'), ...this.#settings]
+    await Promise.all(this.#open.map((_, shard) => shards.ask(shard, shardJournal, off, 0, owner)))
+    this.#sync.beginChange()
+    await this.#sync.endChange()
+    await closeFiles(this.#open)
     this.#open = []
     this.surroundings.policy.logRefusal = null
   }
 
+  reload(done: () => void): void {
+    void this.#reload().then(done, (error: unknown) => {
+      if (!(error instanceof Error) || !('code' in error)) throw error
+      // As Redis does: what is there now must neither be served nor saved.
+      this.surroundings.log.warning(error.message)
+      process.exit(1)
+    })
+  }
+
+  async #reload(): Promise<void> {
+    while (this.#running !== null) await this.#running.catch(() => {})
+    const { shards, gate, loadAnew, log } = this.surroundings
+    const wasOn = this.#isOn
+    this.#isOn = false
+    const loaded = await loadAnew(async () => {
+      // Behind everything that is under way.
+      const lock = shards.lockAll()
+      await this.#leave(lock.owner)
+      gate?.turnOff()
+      await Promise.all(lock.shards.map((shard) => shards.ask(shard, shardEmpty, [], 0, lock.owner)))
+      shards.unlock(lock)
+    })
+    if (wasOn) await this.start(loaded)
+    log.notice('Append Only File loaded by DEBUG LOADAOF')
+  }
+
   /** To be called now and then (`hz`). */
   check(): void {
-    if (!this.#isOn) return
-    this.#checkErrors()
-    this.#markWhatIsNew()
+    // There is nothing yet that could be rewritten.
+    if (this.surroundings.policy.isLoading) return
     const nowMs = performance.now()
-    const { config } = this.surroundings
-    if (config.text('appendfsync') === 'everysec' && nowMs - this.#syncedAtMs >= SYNC_EVERY_MS) {
-      if (this.#sync.isRunning) this.delayedSyncs++
-      else void this.#sync.request()
-      this.#syncedAtMs = nowMs
+    if (this.#isOn) {
+      this.#checkErrors()
+      this.#markWhatIsNew()
+      this.#checkSyncs(nowMs)
     }
     this.#checkSize(nowMs)
+  }
+
+  #checkSyncs(nowMs: number): void {
+    // A mark may have been held back when they came.
+    if (this.#sync.hasWaiting && !this.#sync.isRunning)
+      void this.#tellAll(shardMark, []).then(() => this.#sync.request())
+    if (this.surroundings.config.text('appendfsync') !== 'everysec' || nowMs - this.#syncedAtMs < SYNC_EVERY_MS) return
+    if (this.#sync.isRunning) this.delayedSyncs++
+    else void this.#sync.request()
+    this.#syncedAtMs = nowMs
   }
 
   #checkErrors(): void {
     const { policy, reports, log } = this.surroundings
     const errno = reports.find(({ logErrno }) => logErrno !== 0)?.logErrno ?? 0
     const { error } = this.#sync
-    const reason = errno !== 0 ? textOfErrno(errno) : error !== null ? systemErrorText(error) : undefined
+    const reason =
+      errno !== 0 ? (textOfErrno(-errno) ?? `error ${errno}`) : error !== null ? systemErrorText(error) : undefined
     if (reason === undefined) {
       if (policy.logRefusal !== null) log.warning('AOF write error looks solved. The server can write again.')
       policy.logRefusal = null
@@ -437,10 +463,12 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   #checkSize(nowMs: number): void {
     const { config, log, isSaving } = this.surroundings
     if (this.isRewriting || isSaving()) return
-    if (this.isRewriteScheduled) {
+    const isFirstBaseDue = this.#isBeginning && nowMs - this.#rewriteFailedMs >= FIRST_BASE_RETRY_MS
+    if (this.isRewriteScheduled || isFirstBaseDue) {
       this.rewrite()
       return
     }
+    if (!this.#isOn || this.#isBeginning) return
     const percentage = config.number('auto-aof-rewrite-percentage')
     const bytes = this.currentBytes
     if (percentage === 0 || bytes < config.number('auto-aof-rewrite-min-size')) return
@@ -466,9 +494,4 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     this.surroundings.log.notice('Calling fsync() on the AOF file.')
     await this.#sync.request()
   }
-}
-
-function textOfErrno(errno: number): string {
-  const text = getSystemErrorMap().get(-errno)?.[1] ?? `error ${errno}`
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -3,6 +3,7 @@
  *
  * Main thread.
  */
+import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { AppendLog } from './append-log.js'
 import { type LoadedAppendLog, loadAppendLog } from './append-log-load.js'
@@ -11,8 +12,9 @@ import { Backups } from './backup/backups.js'
 import type { JobOutcome } from './backup-jobs.js'
 import { textToPath } from './config/byte-text.js'
 import { shardkeepVersion } from './config/version.js'
+import { removeUnfinishedSnapshots } from './leftovers.js'
 import { Persistence, type PersistenceSurroundings } from './persistence.js'
-import { RdbFileError } from './rdb/file-error.js'
+import { RdbFileError, RdbWriteError } from './rdb/file-error.js'
 import type { SnapshotMemory } from './ring/part-channel.js'
 import type { ReplyGate } from './router/reply-gate.js'
 import type { LoadProgress } from './snapshot-load.js'
@@ -45,9 +47,11 @@ export class Durability {
       gsn,
       gate,
       isSaving: () => this.persistence.isSavingInBackground,
-      saveBase: async (finalPath, atCut) => {
-        await this.persistence.saveBase(finalPath, atCut)
+      saveBase: async (finalPath, format, atCut) => {
+        if (format === 'rdb') await this.persistence.saveBase(finalPath, atCut)
+        else await this.#saveCommands(finalPath, atCut)
       },
+      loadAnew: (empty) => this.#loadAnew(empty),
     })
     this.backups = new Backups({
       config,
@@ -58,10 +62,6 @@ export class Durability {
       snapshot: (path) => this.persistence.saveCopy(path),
       digest: async (path) => resultOf(await this.background.run('digest-rdb', path)),
       exportRdb: async (job) => resultOf(await this.background.run('export-rdb', job)),
-    })
-    config.onChange('appendonly', () => {
-      void this.appendLog.setOn(config.flag('appendonly'))
-      return undefined
     })
   }
 
@@ -75,7 +75,8 @@ export class Durability {
   }
 
   async #loadData(): Promise<void> {
-    const { config } = this.surroundings
+    const { config, log } = this.surroundings
+    await removeUnfinishedSnapshots(path.dirname(config.path('dbfilename')), log)
     if (!config.flag('appendonly')) {
       await this.persistence.load()
       return
@@ -103,6 +104,35 @@ export class Durability {
       progress,
       log,
     )
+  }
+
+  /** The data set as commands, which are made of a snapshot. */
+  async #saveCommands(finalPath: string, atCut: (gsn: number) => void): Promise<void> {
+    const temporary = path.join(path.dirname(finalPath), `temp-${process.pid}.aof`)
+    await this.persistence.saveBase(finalPath, atCut)
+    try {
+      // Keys whose time is over are among them: what follows says when they went.
+      const job = { rdbPath: finalPath, outPath: temporary, format: 'resp', nowMs: 0 } as const
+      const outcome = await this.background.run('export-rdb', job)
+      if ('fault' in outcome) throw new RdbWriteError(outcome.fault)
+      const handle = await fs.open(temporary, 'r+')
+      await handle.sync().finally(() => handle.close())
+      await fs.rename(temporary, finalPath)
+    } catch (error) {
+      await fs.rm(temporary, { force: true })
+      await fs.rm(finalPath, { force: true })
+      throw error
+    }
+  }
+
+  async #loadAnew(empty: () => Promise<void>): Promise<LoadedAppendLog | null> {
+    const loaded = await this.persistence.whileLoading(async (progress) => {
+      await empty()
+      this.surroundings.functions.flush()
+      return this.#loadLog(progress)
+    })
+    this.persistence.forgetChanges()
+    return loaded
   }
 
   /** To be called now and then (`hz`). */

@@ -24,13 +24,20 @@ export class LogSync {
   #bytes: number[] = []
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
+  /** Shards change to other files: which of them has what cannot be told. */
+  #isChanging = false
   readonly #waiting: Waiting[] = []
 
   constructor(
     private readonly reports: readonly ShardReport[],
-    /** Descriptors of the files that the shards append to. */
+    /** Descriptors of the files that the shards append to, in their order; while they change, all of both. */
     private readonly descriptors: () => readonly number[],
   ) {}
+
+  /** Somebody waits, so that syncs must go on. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
 
   get isRunning(): boolean {
     return this.#running !== null
@@ -56,7 +63,8 @@ export class LogSync {
   async #sync(): Promise<void> {
     const gsn = Math.min(...this.reports.map(({ logMark }) => logMark))
     const bytes = this.reports.map(({ logBytes }) => logBytes)
-    const stale = this.descriptors().filter((_, shard) => bytes[shard] !== this.#bytes[shard])
+    const isOfFiles = !this.#isChanging
+    const stale = this.descriptors().filter((_, shard) => !isOfFiles || bytes[shard] !== this.#bytes[shard])
     try {
       await Promise.all(stale.map((descriptor) => syncFile(descriptor)))
     } catch (error) {
@@ -64,7 +72,7 @@ export class LogSync {
       return
     }
     this.error = null
-    this.#bytes = bytes
+    if (isOfFiles) this.#bytes = bytes
     this.#gsn = Math.max(this.#gsn, gsn)
     for (const entry of this.#waiting.splice(0)) {
       if (entry.gsn <= this.#gsn) entry.done()
@@ -78,9 +86,15 @@ export class LogSync {
     else this.#waiting.push({ gsn, done })
   }
 
-  /** The shards go on with other files. Resolves when no sync uses the last ones any more. */
-  async changeFiles(): Promise<void> {
-    this.#bytes = []
+  /** The shards are about to go on with other files; `endChange` follows. */
+  beginChange(): void {
+    this.#isChanging = true
+  }
+
+  /** They do. Resolves when no sync uses the last files any more. */
+  async endChange(): Promise<void> {
     while (this.#running !== null) await this.#running
+    this.#bytes = []
+    this.#isChanging = false
   }
 }

@@ -128,6 +128,12 @@ export class Persistence implements PersistenceServices, PersistenceState {
     return this.surroundings.reports.reduce((sum, { changes }) => sum + changes, 0)
   }
 
+  /** What the data set has become counts as saved. */
+  forgetChanges(): void {
+    this.savedChanges = this.#changes
+    this.#savedFlushes = this.#flushes
+  }
+
   get #flushes(): number {
     return this.surroundings.reports.reduce((sum, { flushes }) => sum + flushes, 0)
   }
@@ -290,7 +296,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
         ['used-mem', String(usedBytes())],
         ['aof-base', isAofBase ? '1' : '0'],
       ],
-      libraries: functions.libraries.map(({ code }) => code),
+      libraries: () => functions.libraries.map(({ code }) => code),
       keyDelayUs: () => config.number('rdb-key-save-delay'),
       isUnwanted,
       wantsDigest,

@@ -75,7 +75,6 @@ export class Server implements ServerServices {
   readonly startedAtMs = Date.now()
   readonly clock = systemClock
   readonly shardCount: number
-  readonly port: number
   readonly unixSocketPath: string
   readonly executable = process.argv[1] ?? process.execPath
   readonly configFile: string
@@ -144,7 +143,6 @@ export class Server implements ServerServices {
   ) {
     this.#log = log
     this.shardCount = config.shardCount()
-    this.port = config.number('port')
     this.unixSocketPath = config.text('unixsocket')
     this.configFile = config.configFile
     this.slowlog = new Slowlog(config.number('slowlog-log-slower-than'), config.number('slowlog-max-len'))
@@ -157,7 +155,7 @@ export class Server implements ServerServices {
       hasDeprecatedFunctions: config.flag('lua-enable-deprecated-api'),
       onLog: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
       onRunning: (shard, command) => this.functions.noteRunning(shard, command),
-      onDeath: (shard, reason) => this.#die(`Shard ${shard} died, and the server with it: ${reason}`),
+      onDeath: (lines) => this.#die(lines),
     })
     this.#memory = new MemoryGuard(
       this.#threads.memory,
@@ -232,7 +230,8 @@ export class Server implements ServerServices {
     this.persistence = this.durability.persistence
     this.appendLog = this.durability.appendLog
     this.backups = this.durability.backups
-    this.functions.onChange = (argv) => this.appendLog.record(argv)
+    this.functions.onChange = (commands) => this.appendLog.record(commands)
+    if (gate !== null) this.#dispatcher.main.whenDurable = (done) => gate.whenDurable(done)
     const isBusy = () => scripting.refusal !== null
     this.#shutdown = new Shutdown(config, this.persistence, this.appendLog, log, isBusy, () => this.#close())
     this.#limits = new ClientLimits(this.#clients, config, log, this.#policy)
@@ -315,7 +314,6 @@ export class Server implements ServerServices {
       ],
       apply,
     )
-    config.onChange(['port', 'bind'], () => 'The addresses of a running server cannot be changed.')
     config.onChange('hz', () => void this.#cron.start())
   }
 
@@ -485,9 +483,9 @@ export class Server implements ServerServices {
     this.#ended()
   }
 
-  #die(reason: string): void {
+  #die(reasons: readonly string[]): void {
     if (this.#policy.isShuttingDown) return
-    this.#log.warning(reason)
+    for (const reason of reasons) this.#log.warning(reason)
     process.exit(1)
   }
 

@@ -25,6 +25,11 @@ export class ShardRequests {
     return this.router.gsn
   }
 
+  /** The owner of the locks of the transaction that a command of the main thread runs in, 0 for none. */
+  get actingOwner(): number {
+    return this.router.actingOwner
+  }
+
   /** The numbers that are given from now on are above this one. */
   continueFrom(gsn: number): void {
     if (gsn > this.router.gsn) this.router.continueFrom(gsn)

@@ -55,7 +55,8 @@ export interface ShardThreadsOptions {
   readonly onLog: (level: number, message: string) => void
   /** A function runs there, and has for a while: the command that has called it. */
   readonly onRunning: (shard: number, command: readonly Uint8Array[]) => void
-  readonly onDeath: (shard: number, reason: string) => void
+  /** @param lines why, for the log */
+  readonly onDeath: (lines: readonly string[]) => void
 }
 
 export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
@@ -98,10 +99,10 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
     })
     worker.on('error', (error) => {
       const isOperational = (error as NodeJS.ErrnoException).code === 'AOF_NOT_WRITTEN'
-      options.onDeath(shard, isOperational ? error.message : (error.stack ?? String(error)))
+      options.onDeath(isOperational ? error.message.split('\n') : [died(shard, error.stack ?? String(error))])
     })
     worker.on('exit', (code) => {
-      if (!ending) options.onDeath(shard, `its thread ended with code ${code}`)
+      if (!ending) options.onDeath([died(shard, `its thread ended with code ${code}`)])
     })
     workers.push(worker)
     memory.push(memoryOf(new Float64Array(gaugeMemory)))
@@ -119,6 +120,10 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       await Promise.all(workers.map((worker) => worker.terminate()))
     },
   }
+}
+
+function died(shard: number, reason: string): string {
+  return `Shard ${shard} died, and the server with it: ${reason}`
 }
 
 function memoryOf(gauges: Float64Array): ShardReport {

@@ -39,8 +39,8 @@ export interface SaveRequest {
   readonly syncsAsItGoes: boolean
   /** Fields about the file, in their order. */
   readonly aux: readonly (readonly [name: string, value: string])[]
-  /** The code of each library of functions. */
-  readonly libraries: readonly Uint8Array[]
+  /** The code of each library of functions; asked for at the cut. */
+  readonly libraries: () => readonly Uint8Array[]
   /** `rdb-key-save-delay`, in µs. */
   readonly keyDelayUs: () => number
   /** Asked now and then: whether the save is to end without a file. */
@@ -103,11 +103,12 @@ export async function saveSnapshot(
   const wantsDigest = asciiBytes(request.wantsDigest ? '1' : '0')
   const begun = lock.shards.map((shard) => shards.ask(shard, shardSnapshotBegin, [wantsDigest], 0, lock.owner))
   const sizes = (await Promise.all(begun)).map((reply) => jsonIn(reply) as SnapshotSizes)
+  const libraries = request.libraries()
   atCut(gsn)
   if (request.locksUntil === 'cut') shards.unlock(lock)
   let isSaved = false
   try {
-    const bytes = await writeFile(ways, request, sizes, progress)
+    const bytes = await writeFile(ways, request, libraries, sizes, progress)
     const figures = await endSnapshots(shards, lock)
     isSaved = true
     const digests = figures.map(({ digest }) => Buffer.from(digest, 'base64'))
@@ -141,10 +142,11 @@ async function endSnapshots(shards: ShardRequests, lock: Lock): Promise<Snapshot
 async function writeFile(
   { background, memory }: SnapshotWays,
   request: SaveRequest,
+  libraries: readonly Uint8Array[],
   sizes: readonly SnapshotSizes[],
   progress: SaveProgress,
 ): Promise<number> {
-  const { temporaryPath, finalPath, hasChecksum, syncsAsItGoes, aux, libraries, keyDelayUs, isUnwanted } = request
+  const { temporaryPath, finalPath, hasChecksum, syncsAsItGoes, aux, keyDelayUs, isUnwanted } = request
   const databases = sizes.flatMap((shard) => shard.databases)
   progress.keysTotal = databases.reduce((sum, { keys }) => sum + keys, 0)
   // Redis 7.0 then refuses the whole file, and not what it does not know in the middle of it.

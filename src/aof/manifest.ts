@@ -16,6 +16,9 @@ const WORDS_MIN = 6
 
 const OWN_LINE = /^# shardkeep 1 shards (\d+)(?: complete (\d+))?\s*$/
 const HISTORY_PREFIX = '#h '
+const OWN_HEAD = /^#G:(\d+)\r\n/
+/** Longer than such a line is. */
+const HEAD_BYTES = 64
 const NEEDS_QUOTES = /[^!-~]|["\\]/
 
 /** `b` is the base, `i` an incremental file, `h` one of Redis's that is superseded and will be removed. */
@@ -66,6 +69,11 @@ export class ManifestError extends Error {
 
 export function manifestName(appendFileName: string): string {
   return `${appendFileName}.manifest`
+}
+
+/** Where a manifest is written before it is in force. */
+export function temporaryManifestName(appendFileName: string): string {
+  return `temp-${manifestName(appendFileName)}`
 }
 
 /** The base of a manifest, if it has one. */
@@ -181,21 +189,29 @@ function invalid(line: string, number: number): ManifestError {
   return new ManifestError('Invalid AOF manifest file format', number, line.trim())
 }
 
-/** The text of the file, one character a byte. */
+/**
+ * The text of the file, one character a byte. One shard's looks like Redis's own, so that tools for those read it; what it does
+ * not say the files do (`readManifest`).
+ */
 export function formatManifest({ shards, files, history, complete }: Manifest): string {
-  const order = { b: 0, h: 1, i: 2 }
-  const sorted = [...files].sort((a, b) => order[a.type] - order[b.type] || a.seq - b.seq)
+  const isPlain = shards <= 1 && history.length === 0 && complete === undefined
   const completeWords = complete === undefined ? '' : ` complete ${complete}`
-  const head = shards === 0 ? [] : [`# shardkeep 1 shards ${shards}${completeWords}`]
-  const kept = history.map((file) => `${HISTORY_PREFIX}${formatFile(file)} until ${file.untilMs}`)
-  return `${[...head, ...sorted.map(formatFile), ...kept].join('\n')}\n`
+  const head = isPlain ? [] : [`# shardkeep 1 shards ${shards}${completeWords}`]
+  const kept = history.map((file) => `${HISTORY_PREFIX}${formatFile(file, true)} until ${file.untilMs}`)
+  return `${[...head, ...inRedisOrder(files).map((file) => formatFile(file, !isPlain)), ...kept].join('\n')}\n`
 }
 
-function formatFile({ name, seq, type, shard, gsn }: AofFile): string {
+/** Superseded files stand behind the base, those of the last rewrite first. */
+function inRedisOrder(files: readonly AofFile[]): AofFile[] {
+  const order = { b: 0, h: 1, i: 2 }
+  return [...files].sort((a, b) => order[a.type] - order[b.type] || (a.type === 'h' ? 0 : a.seq - b.seq))
+}
+
+function formatFile({ name, seq, type, shard, gsn }: AofFile, isWhole: boolean): string {
   const text = pathToText(name)
   const word = NEEDS_QUOTES.test(text) ? quoteArgument(text) : text
-  const shardWords = shard === undefined ? '' : ` shard ${shard}`
-  const gsnWords = gsn === undefined ? '' : ` gsn ${gsn}`
+  const shardWords = !isWhole || shard === undefined ? '' : ` shard ${shard}`
+  const gsnWords = !isWhole || gsn === undefined ? '' : ` gsn ${gsn}`
   return `file ${word} seq ${seq} type ${type}${shardWords}${gsnWords}`
 }
 
@@ -206,9 +222,56 @@ function formatFile({ name, seq, type, shard, gsn }: AofFile): string {
  */
 export async function readManifest(folder: string, appendFileName: string): Promise<Manifest | null> {
   try {
-    return parseManifest(await readFile(path.join(folder, manifestName(appendFileName))))
+    const manifest = parseManifest(await readFile(path.join(folder, manifestName(appendFileName))))
+    return manifest.shards > 0 ? manifest : await withOneShard(folder, manifest)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** What an incremental file of one shard begins with: the number behind which its records come. */
+export function fileHead(gsn: number): string {
+  return `#G:${gsn}\r\n`
+}
+
+/**
+ * A manifest that says nothing of shards is Redis's, or that of one shard: then its files say it. Files of Redis that one shard
+ * goes on with remain Redis's until the next rewrite.
+ */
+async function withOneShard(folder: string, manifest: Manifest): Promise<Manifest> {
+  let first: number | undefined
+  let last = 0
+  const incremental: AofFile[] = []
+  for (const file of incrementalFilesOf(manifest)) {
+    const head = await headOf(path.join(folder, file.name))
+    const gsn = OWN_HEAD.exec(head)?.[1]
+    if (gsn === undefined && first === undefined && head !== '') return manifest
+    if (gsn !== undefined) last = Number(gsn)
+    first ??= gsn === undefined ? undefined : last
+    incremental.push({ ...file, shard: 0, gsn: last })
+  }
+  if (first === undefined) return manifest
+  const gsn = first
+  const others = manifest.files.filter(({ type }) => type !== 'i')
+  const files = [...others.map((file) => (file.type === 'b' ? { ...file, gsn } : file)), ...incremental]
+  return { ...manifest, shards: 1, files }
+}
+
+/** Where a file begins; nothing where it is empty, or not there. */
+async function headOf(name: string): Promise<string> {
+  try {
+    const handle = await open(name, 'r')
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES)
+      const { bytesRead } = await handle.read(bytes, 0, HEAD_BYTES, 0)
+      return bytes.toString('latin1', 0, bytesRead)
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Whoever loads the log says so.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw error
   }
 }
@@ -219,7 +282,7 @@ export async function readManifest(folder: string, appendFileName: string): Prom
  */
 export async function writeManifest(folder: string, appendFileName: string, manifest: Manifest): Promise<void> {
   const name = manifestName(appendFileName)
-  const temporary = path.join(folder, `temp-${name}`)
+  const temporary = path.join(folder, temporaryManifestName(appendFileName))
   await withFile(temporary, 'w', async (handle) => {
     await handle.writeFile(formatManifest(manifest), 'latin1')
     await handle.sync()

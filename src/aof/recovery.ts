@@ -186,7 +186,10 @@ export async function scanLog(folder: string, manifest: Manifest, acceptsDamage 
 /** @throws LogDamageError */
 function checkDamage({ file, bytes }: SegmentScan, damage: Damage, later: readonly SegmentScan[]): void {
   const { name, shard } = file
-  const goesOn = later.some((segment) => (segment.file.shard ?? 0) === (shard ?? 0) && segment.bytes > 0)
+  const goesOn = later.some(
+    (segment) =>
+      (segment.file.shard ?? 0) === (shard ?? 0) && (segment.records > 0 || segment.mark > 0 || segment.damage !== null),
+  )
   if (damage.goesOnAt < 0 && !goesOn) return
   const behind = damage.goesOnAt < 0 ? 'there is a later file of the shard' : `a mark follows at ${damage.goesOnAt}`
   throw new LogDamageError(

@@ -74,6 +74,11 @@ export function equalBytes(
   return true
 }
 
+/** What C's `isspace` takes for one in the "C" locale: a space, and tab to carriage return. */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
+}
+
 /**
  * The order of `memcmp`: bytes as unsigned numbers, and of two ranges of which one begins with the other, the
  * shorter one first. Negative, zero or positive.

@@ -5,16 +5,13 @@
  * Invariants: NaN is no score, and stands for a text that is none. What `writeScore` writes is what `writeDouble` writes,
  * and `readScore` reads it as the same double.
  */
-import { latin1Of } from './bytes.js'
+import { isSpace, latin1Of } from './bytes.js'
 import { parseDouble, writeDouble } from './float.js'
 import { scanFloatText } from './float-text.js'
 import { writeInteger } from './integer.js'
 
 export { DOUBLE_TEXT_BYTES_MAX as SCORE_TEXT_BYTES_MAX } from './float.js'
 
-const SPACE = 0x20
-const TAB = 0x09
-const CARRIAGE_RETURN = 0x0d
 const MINUS = 0x2d
 const DOT = 0x2e
 const ZERO = 0x30
@@ -58,10 +55,6 @@ export function parseScoreBound(buffer: Uint8Array, offset: number, length: numb
   while (begin < end && isSpace(buffer[begin]!)) begin++
   const number = parseDouble(buffer, begin, end - begin)
   return Number.isNaN(number) ? beyondRange(buffer, begin, end - begin) : number
-}
-
-function isSpace(byte: number): boolean {
-  return byte === SPACE || (byte >= TAB && byte <= CARRIAGE_RETURN)
 }
 
 /** The infinity or zero that strtod returns for a number too great or too small for a double. */

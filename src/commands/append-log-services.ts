@@ -29,6 +29,12 @@ export interface AppendLogServices {
   rewrite(): void
   /** Begins when nothing is in the way of it. */
   scheduleRewrite(): void
+  /** Whether what the main thread has put into the log may only be answered when the log has it. */
+  readonly recordsAreAwaited: boolean
+  /** Calls `done` when the log has it. */
+  whenRecorded(done: () => void): void
+  /** Has the data set loaded anew from the files, and goes on with them; the server ends when that is not possible. */
+  reload(done: () => void): void
   /** Calls `done` when everything that has been asked of the server so far is on the disk. */
   whenSynced(done: () => void): void
 }

@@ -27,18 +27,23 @@ function set(call: MainCall): void {
   }
   const pairs: [string, string][] = []
   for (let i = 2; i < call.argc; i += 2) pairs.push([call.text(i), call.text(i + 1)])
-  const fault = call.server.config.set(pairs, { isLocal: isLocal(call.session), isLoading: false })
-  const { shardSettings } = call.server
-  if (fault !== undefined) {
-    call.reply.errorText(fault)
-  } else if (shardSettings.areApplied) {
+  const { config, shardSettings } = call.server
+  const result = config.set(pairs, { isLocal: isLocal(call.session), isLoading: false })
+  if (typeof result === 'string') {
+    call.reply.errorText(result)
+  } else if (result === undefined && shardSettings.areApplied) {
     call.reply.ok()
   } else {
     const deferred = call.defer()
-    shardSettings.whenApplied(() => {
-      deferred.reply.ok()
-      deferred.send()
-    })
+    const end = (fault: string | undefined): void => {
+      shardSettings.whenApplied(() => {
+        if (fault === undefined) deferred.reply.ok()
+        else deferred.reply.errorText(fault)
+        deferred.send()
+      })
+    }
+    if (result === undefined) end(undefined)
+    else void result.then(end)
   }
 }
 

@@ -24,6 +24,7 @@ import {
 } from './debug-shard.js'
 import { combineDigests, hexadecimal } from './digest.js'
 import { writeHelp } from './help-reply.js'
+import { shardJournalDelay } from './journal.js'
 import type { DeferredReply, MainCall } from './main-call.js'
 import type { SessionView } from './server-services.js'
 import type { CommandSpec } from './spec.js'
@@ -146,8 +147,22 @@ function acceptSwitch(call: MainCall): void {
   call.reply.ok()
 }
 
-function needsPersistence(call: MainCall): void {
-  call.reply.errorText(`ERR DEBUG ${call.text(1).toUpperCase()} needs persistence, which this server does not have`)
+function loadAppendLog(call: MainCall): void {
+  const deferred = call.defer()
+  call.server.appendLog.reload(() => {
+    deferred.reply.ok()
+    deferred.send()
+  })
+}
+
+/** The time is in µs. */
+function delayLog(call: MainCall): void {
+  const us = asciiBytes(String(Math.max(0, Math.trunc(lenientNumber(call.text(2))))))
+  const deferred = call.defer()
+  call.server.askShards(shardJournalDelay, [NO_NAME, us], call.session.database, () => {
+    deferred.reply.ok()
+    deferred.send()
+  })
 }
 
 function needsReplication(call: MainCall): void {
@@ -243,6 +258,8 @@ function valueTableStatistics(call: MainCall): void {
 
 function help(call: MainCall): void {
   writeHelp(call.reply, 'debug', [
+    'AOF-FLUSH-SLEEP <microseconds>',
+    '    Have shards wait so long before they write to the append-only log.',
     'CHANGE-REPL-ID',
     '    Take a new replication id.',
     'DIGEST',
@@ -255,6 +272,8 @@ function help(call: MainCall): void {
     '    Return figures of the tables of a database.',
     'HTSTATS-KEY <key>',
     "    Return figures of the table inside <key>'s value.",
+    'LOADAOF',
+    '    Remove all keys, and load the append-only log.',
     'LOG <message>',
     "    Write <message> to the server's log.",
     'OBJECT <key>',
@@ -304,6 +323,7 @@ function takesAtLeast(argc: number, run: (call: MainCall) => void): Subcommand {
 }
 
 const subcommands: ReadonlyMap<string, Subcommand> = new Map([
+  ['aof-flush-sleep', takes(3, delayLog)],
   ['change-repl-id', takes(2, changeReplicationId)],
   ['client-enforce-reply-list', takes(3, acceptSwitch)],
   ['dict-resizing', takes(3, acceptSwitch)],
@@ -314,7 +334,7 @@ const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['htstats', takes(3, tableStatistics)],
   ['htstats-key', takes(3, valueTableStatistics)],
   ['leak', takes(3, acceptSwitch)],
-  ['loadaof', takesAtLeast(2, needsPersistence)],
+  ['loadaof', takesAtLeast(2, loadAppendLog)],
   ['log', takes(3, log)],
   ['object', takes(3, object)],
   ['panic', takesAtLeast(2, panic)],

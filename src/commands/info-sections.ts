@@ -37,7 +37,7 @@ export function serverLines({ server, nowMs }: InfoSources): string[] {
     `process_id:${process.pid}`,
     'process_supervised:no',
     `run_id:${server.runId}`,
-    `tcp_port:${server.port}`,
+    `tcp_port:${server.config.number('port')}`,
     `server_time_usec:${server.clock.nowUs()}`,
     `uptime_in_seconds:${uptimeSeconds}`,
     `uptime_in_days:${Math.floor(uptimeSeconds / SECONDS_PER_DAY)}`,

@@ -110,11 +110,14 @@ export interface SessionView {
 /** CONFIG's view of the settings; `src/config/configuration.ts` provides it. */
 export interface ConfigurationView {
   get(globs: readonly string[]): Map<string, string>
-  /** Applies all pairs or none; returns Redis's error text, or undefined. `origin` decides about guarded settings. */
+  /**
+   * Applies all pairs or none; returns Redis's error text, or undefined, or the promise of that. `origin` decides about
+   * guarded settings.
+   */
   set(
     pairs: readonly (readonly [name: string, value: string])[],
     origin?: { readonly isLocal: boolean; readonly isLoading: boolean },
-  ): string | undefined
+  ): string | undefined | Promise<string | undefined>
   /** Rewrites the configuration file; returns Redis's error text, or undefined. */
   rewrite(): string | undefined
   number(name: string): number
@@ -277,7 +280,6 @@ export interface ServerServices {
   readonly startedAtMs: number
   readonly clock: Clock
   readonly shardCount: number
-  readonly port: number
   readonly unixSocketPath: string
   readonly executable: string
   readonly configFile: string

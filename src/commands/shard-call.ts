@@ -102,9 +102,11 @@ export interface JournalFile {
 
 /** A shard's part of the append-only log. */
 export interface ShardJournal {
-  open(file: JournalFile): void
+  open(file: JournalFile): boolean
   change(syncsAlways: boolean, hasTimes: boolean): void
   requestMark(): void
+  /** For tests: so many ms are waited before anything is written; 0 for none. */
+  delayWrites(ms: number): void
 }
 
 /** Executes records of the append-only log, portion by portion. */

@@ -21,6 +21,9 @@ import { systemErrorText } from './system-error.js'
 /** Called after settings changed, with the new values in force. A returned text refuses them, and all are put back. */
 export type ChangeHook = () => string | undefined
 
+/** One that takes a while, such as listening on another port. It must not be rejected. */
+export type LaterChangeHook = () => Promise<string | undefined>
+
 /** Who sends a CONFIG SET, as far as it matters for what is allowed. */
 export interface SetOrigin {
   /** True for a connection over loopback or a Unix socket. */
@@ -62,6 +65,9 @@ export class Configuration {
 
   private readonly values = new Map<string, SettingValue>()
   private readonly hooks = new Map<string, ChangeHook[]>()
+  private readonly laterHooks = new Map<string, LaterChangeHook>()
+  /** While hooks that take a while are under way: ends with them. */
+  private changing: Promise<unknown> | null = null
   private readonly configured = new Set<string>()
   private readonly collected = new Map<string, CollectedDirective[]>()
   private readonly lineProviders = new Map<string, () => readonly string[]>()
@@ -201,6 +207,11 @@ export class Configuration {
     }
   }
 
+  /** As `onChange`, for hooks that take a while: they are called when all others have agreed, one after the other. */
+  onChangeLater(name: string, hook: LaterChangeHook): void {
+    this.laterHooks.set(this.known(name).name, hook)
+  }
+
   /** Where warnings about changes go once there is a log. */
   reportWarnings(warn: (message: string) => void): void {
     this.warn = warn
@@ -230,13 +241,15 @@ export class Configuration {
   }
 
   /**
-   * CONFIG SET: applies all pairs, or none.
-   * @returns the text of Redis's error reply, with its code and without the leading `-`, or undefined
+   * CONFIG SET: applies all pairs, or none. Whoever comes while another one's hooks are under way waits for these.
+   * @returns the text of Redis's error reply, with its code and without the leading `-`, or undefined; where hooks take a
+   *   while, the promise of that
    */
   set(
     pairs: readonly (readonly [name: string, value: string])[],
     origin: SetOrigin = UNPRIVILEGED,
-  ): string | undefined {
+  ): string | undefined | Promise<string | undefined> {
+    if (this.changing !== null) return this.changing.then(() => this.set(pairs, origin))
     const changes: Change[] = []
     for (const [name] of pairs) {
       const fault = this.checkMayChange(name, origin, changes)
@@ -311,36 +324,74 @@ export class Configuration {
     return granted === 'yes' || (granted === 'local' && origin.isLocal)
   }
 
-  private apply(changes: readonly Change[]): string | undefined {
+  private apply(changes: readonly Change[]): string | undefined | Promise<string | undefined> {
     const before = changes.map(({ setting }) => this.value(setting.name))
+    const restore = (): void => {
+      for (const [i, { setting }] of changes.entries()) this.values.set(setting.name, before[i]!)
+    }
     /** Each hook once, with the first setting that calls for it. */
     const calls = new Map<ChangeHook, string>()
+    const laterCalls: (readonly [LaterChangeHook, string])[] = []
     for (const [i, { setting, name, value }] of changes.entries()) {
       this.values.set(setting.name, value)
       if (sameValue(value, before[i]!) && !setting.appliesUnchanged) continue
       for (const hook of this.hooks.get(setting.name) ?? []) {
         if (!calls.has(hook)) calls.set(hook, name)
       }
+      const laterHook = this.laterHooks.get(setting.name)
+      if (laterHook !== undefined) laterCalls.push([laterHook, name])
     }
     const called: ChangeHook[] = []
+    // The hook that refused may have done a part of its work, so that it is called again as well.
+    const undo = (): void => {
+      for (const undone of called) this.warnOfUndone(undone())
+    }
     for (const [hook, name] of calls) {
       called.push(hook)
       const reason = hook()
       if (reason === undefined) continue
-      this.warn(
-        `Failed applying new configuration. Possibly related to new ${name} setting. Restoring previous settings.`,
-      )
-      for (const [i, { setting }] of changes.entries()) this.values.set(setting.name, before[i]!)
-      // The hook that refused may have done a part of its work, so that it is called again as well.
-      for (const undone of called) {
-        const again = undone()
-        if (again !== undefined) {
-          this.warn(`Failed applying restored failed CONFIG SET command: ${again}`)
-        }
-      }
+      this.warnOfRefusal(name)
+      restore()
+      undo()
       return setFailed(name, reason)
     }
-    return undefined
+    if (laterCalls.length === 0) return undefined
+    const result = this.applyLater(laterCalls, () => {
+      restore()
+      undo()
+    })
+    this.changing = result
+    return result
+  }
+
+  private async applyLater(
+    calls: readonly (readonly [LaterChangeHook, string])[],
+    restore: () => void,
+  ): Promise<string | undefined> {
+    let fault: string | undefined
+    const called: LaterChangeHook[] = []
+    for (const [hook, name] of calls) {
+      called.push(hook)
+      const reason = await hook()
+      if (reason === undefined) continue
+      fault = setFailed(name, reason)
+      this.warnOfRefusal(name)
+      restore()
+      for (const undone of called) this.warnOfUndone(await undone())
+      break
+    }
+    this.changing = null
+    return fault
+  }
+
+  private warnOfRefusal(name: string): void {
+    this.warn(
+      `Failed applying new configuration. Possibly related to new ${name} setting. Restoring previous settings.`,
+    )
+  }
+
+  private warnOfUndone(reason: string | undefined): void {
+    if (reason !== undefined) this.warn(`Failed applying restored failed CONFIG SET command: ${reason}`)
   }
 
   private oldFileText(): string {

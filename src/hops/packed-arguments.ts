@@ -1,11 +1,13 @@
-/** Arguments joined into one buffer, in the shape that frames are written from. Main thread. */
-import { joinBytes } from '../base/bytes.js'
+/** Arguments as ranges of one buffer, the shape that frames are written from and read to, and as buffers by themselves. Any thread. */
+import { copyOf, joinBytes } from '../base/bytes.js'
 
 export interface PackedArguments {
   readonly bytes: Uint8Array
   readonly offsets: Int32Array
   readonly lengths: Int32Array
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 /** Without argument 0, which does not travel. */
 export function pack(argv: readonly Uint8Array[]): PackedArguments {
@@ -18,4 +20,11 @@ export function pack(argv: readonly Uint8Array[]): PackedArguments {
     length += lengths[i] as number
   }
   return { bytes: argv.length === 2 ? (argv[1] as Uint8Array) : joinBytes(argv.slice(1)), offsets, lengths }
+}
+
+/** The opposite of `pack`: each argument copied out, with nothing in the place of argument 0. */
+export function unpack(bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): Uint8Array[] {
+  const argv: Uint8Array[] = [NO_BYTES]
+  for (let i = 1; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
+  return argv
 }

@@ -1,6 +1,6 @@
 /** The keys of a request that a coordinator has in hand, with the database that each is in. Main thread. */
-import { joinBytes } from '../base/bytes.js'
 import { keyPositions, writtenKeyPositions } from '../commands/table.js'
+import { pack } from './packed-arguments.js'
 import type { CommandRequest } from './request.js'
 
 export interface RequestKey {
@@ -13,19 +13,11 @@ export interface RequestKey {
 /** Keys in the command's order, each once. */
 export function keysOf(request: CommandRequest, databases: number): readonly RequestKey[] {
   const { argv, spec, database } = request
-  const offsets = new Int32Array(argv.length)
-  const lengths = new Int32Array(argv.length)
-  let length = 0
-  argv.forEach((argument, i) => {
-    offsets[i] = length
-    lengths[i] = argument.length
-    length += argument.length
-  })
+  const { bytes, offsets, lengths } = pack(argv)
   const positions: number[] = []
-  const joined = joinBytes(argv)
-  keyPositions(spec, joined, offsets, lengths, argv.length, positions)
+  keyPositions(spec, bytes, offsets, lengths, argv.length, positions)
   const written: number[] = []
-  writtenKeyPositions(spec, joined, offsets, lengths, argv.length, written)
+  writtenKeyPositions(spec, bytes, offsets, lengths, argv.length, written)
   const writtenNames = new Set(written.map((position) => nameOf(argv[position] as Uint8Array)))
   const seen = new Set<string>()
   const keys: RequestKey[] = []

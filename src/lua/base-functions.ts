@@ -9,6 +9,7 @@
  * - `unpack` refuses ranges of which C's, compiled for 32 bits, does not see that they are too long.
  * - `tonumber` has the 64-bit integers of Redis's machine for bases other than 10, and not the 32 of WebAssembly's.
  */
+import { isSpace } from '../base/bytes.js'
 import { castToInt32, checkInt64 } from './libraries/arguments.js'
 import {
   GLOBALS_INDEX,
@@ -250,9 +251,4 @@ function parseUnsigned(text: string, base: number): number | undefined {
   }
   if (value > UINT64_MAX) return Number(UINT64_MAX)
   return Number(isNegative ? BigInt.asUintN(64, -value) : value)
-}
-
-/** A space, or one of the control characters from tab to carriage return. */
-function isSpace(character: number): boolean {
-  return character === 32 || (character >= 9 && character <= 13)
 }

@@ -76,8 +76,8 @@ export class FunctionLibraries implements FunctionServices {
   /** The command that has called the function which runs on each shard, as far as one has run for a while. */
   readonly #commands: (readonly Uint8Array[])[] = []
   #set = new LibrarySet()
-  /** Called with each command that would make a change again: the log of writes gets it. */
-  onChange: (argv: readonly Uint8Array[]) => void = () => {}
+  /** Called with the commands that would make a change again: the log of writes gets them. */
+  onChange: (commands: readonly (readonly Uint8Array[])[]) => void = () => {}
 
   constructor(
     private readonly tryLibrary: TryLibrary,
@@ -170,16 +170,18 @@ export class FunctionLibraries implements FunctionServices {
   #change(set: LibrarySet): void {
     const before = this.#set.libraries
     this.#set = set
+    const commands: Uint8Array[][] = []
     for (const name of before.keys()) {
       if (set.libraries.has(name)) continue
       const nameBytes = Buffer.from(name, 'latin1')
       this.tellShards(shardFunctionDelete, [NO_BYTES, nameBytes])
-      this.onChange([FUNCTION, DELETE, nameBytes])
+      commands.push([FUNCTION, DELETE, nameBytes])
     }
     for (const [name, library] of set.libraries) {
       if (before.get(name) === library) continue
       this.tellShards(shardFunctionLoad, [NO_BYTES, Buffer.from(name, 'latin1'), library.body])
-      this.onChange([FUNCTION, LOAD, REPLACE, library.code])
+      commands.push([FUNCTION, LOAD, REPLACE, library.code])
     }
+    if (commands.length > 0) this.onChange(commands)
   }
 }

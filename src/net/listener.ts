@@ -15,6 +15,9 @@ const READ_BYTES = 64 * 1024
 const REFUSED_MS_MAX = 1000
 const REFUSED_OPEN_MAX = 16
 
+/** The system does not know addresses of this kind: nothing that a setting could mend, so that only a warning is logged. */
+const UNSUPPORTED_CODES = new Set(['ENOPROTOOPT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT', 'ENOTSUP', 'EAFNOSUPPORT'])
+
 /** All sockets read into this: the bytes are worked off, or copied, before the next read. */
 const readBuffer = new Uint8Array(READ_BYTES)
 
@@ -66,8 +69,6 @@ export interface AcceptedSocket {
 }
 
 export interface ListenerOptions {
-  readonly addresses: readonly string[]
-  readonly port: number
   readonly unixSocket: string
   readonly unixSocketMode: number
   readonly backlog: number
@@ -85,7 +86,10 @@ export interface SocketHandlers {
 }
 
 export class Listener {
-  readonly #servers: net.Server[] = []
+  /** By address and port, as they were given. */
+  #tcpServers = new Map<string, net.Server>()
+  #unixServer: net.Server | null = null
+  #isClosed = false
   readonly #options: ListenerOptions
   readonly #admit: Admission
   readonly #accept: (accepted: AcceptedSocket) => SocketHandlers
@@ -104,41 +108,65 @@ export class Listener {
     this.#warn = warn
   }
 
-  /**
-   * Binds every address. An address with a leading `-` may be unavailable; any other failure is a ListenError, and so is
-   * having nothing to listen on.
-   */
-  async listen(): Promise<void> {
-    const { addresses, port, unixSocket, unixSocketMode, backlog } = this.#options
-    if (port !== 0) {
-      for (const address of addresses) {
-        const isOptional = address.startsWith('-')
-        const host = (isOptional ? address.slice(1) : address).replace(/^\*$/, '0.0.0.0').replace(/^::\*$/, '::')
-        try {
-          await this.#listenOn({ host, port, backlog, ipv6Only: host.includes(':') })
-        } catch (error) {
-          const { code } = error as NodeJS.ErrnoException
-          this.#warn(`Warning: Could not create server TCP listening socket ${host}:${port}: ${describe(error)}`)
-          if (isOptional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT' || code === 'ENOTSUP')) continue
-          this.close()
-          throw new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
-        }
-      }
+  /** Listens where the server does from its start on. Throws a ListenError, also when there is nothing to listen on. */
+  async listen(addresses: readonly string[], port: number): Promise<void> {
+    const { unixSocket, unixSocketMode, backlog } = this.#options
+    if (!(await this.follow(addresses, port))) {
+      this.close()
+      throw new ListenError(`Failed listening on port ${port} (TCP), aborting.`)
     }
     if (unixSocket !== '') {
       try {
         fs.rmSync(unixSocket, { force: true })
-        await this.#listenOn({ path: unixSocket, backlog })
+        this.#unixServer = await this.#listenOn({ path: unixSocket, backlog })
         if (unixSocketMode !== 0) fs.chmodSync(unixSocket, unixSocketMode)
       } catch (error) {
         this.close()
         throw new ListenError(`Failed opening Unix socket: ${unixSocket}: ${describe(error)}`)
       }
     }
-    if (this.#servers.length === 0) throw new ListenError('Configured to not listen anywhere, exiting.')
+    if (this.#tcpServers.size === 0 && this.#unixServer === null) {
+      throw new ListenError('Configured to not listen anywhere, exiting.')
+    }
   }
 
-  #listenOn(options: net.ListenOptions): Promise<void> {
+  /**
+   * Listens on these addresses and no others; port 0 is none at all. One call at a time. What stays is not touched, what is
+   * left goes first: `127.0.0.1` and `*` exclude each other.
+   *
+   * @returns false when an address cannot be had. One with a leading `-` may be missing, and so may a whole family.
+   */
+  async follow(addresses: readonly string[], port: number): Promise<boolean> {
+    const before = this.#tcpServers
+    this.#tcpServers = new Map()
+    const missing: string[] = []
+    for (const address of port === 0 ? [] : addresses) {
+      const name = `${address} ${port}`
+      const server = before.get(name)
+      if (server === undefined) missing.push(address)
+      else this.#tcpServers.set(name, server)
+      before.delete(name)
+    }
+    for (const server of before.values()) server.close()
+    for (const address of missing) {
+      const isOptional = address.startsWith('-')
+      const host = (isOptional ? address.slice(1) : address).replace(/^\*$/, '0.0.0.0').replace(/^::\*$/, '::')
+      try {
+        const ipv6Only = host.includes(':')
+        const server = await this.#listenOn({ host, port, backlog: this.#options.backlog, ipv6Only })
+        if (this.#isClosed) server.close()
+        else this.#tcpServers.set(`${address} ${port}`, server)
+      } catch (error) {
+        this.#warn(`Warning: Could not create server TCP listening socket ${host}:${port}: ${describe(error)}`)
+        const { code = '' } = error as NodeJS.ErrnoException
+        if ((isOptional && code === 'EADDRNOTAVAIL') || UNSUPPORTED_CODES.has(code)) continue
+        return false
+      }
+    }
+    return true
+  }
+
+  #listenOn(options: net.ListenOptions): Promise<net.Server> {
     const server = net.createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => {
       this.#connected(socket, options.path !== undefined)
     })
@@ -148,8 +176,7 @@ export class Listener {
         server.off('error', reject)
         // Too many open files, for one: that client is not served, the others go on.
         server.on('error', (error) => this.#warn(`Accepting client connection: ${error.message}`))
-        this.#servers.push(server)
-        resolve()
+        resolve(server)
       })
     })
   }
@@ -202,7 +229,11 @@ export class Listener {
 
   /** Stops accepting, and removes the Unix socket that was made here. Connections stay. */
   close(): void {
-    for (const server of this.#servers.splice(0)) server.close()
+    this.#isClosed = true
+    for (const server of this.#tcpServers.values()) server.close()
+    this.#tcpServers.clear()
+    this.#unixServer?.close()
+    this.#unixServer = null
   }
 }
 

@@ -111,6 +111,9 @@ export class MainCommands {
   /** Commands of the main thread that take at least this long are reported, in µs. */
   slowThresholdUs = Number.POSITIVE_INFINITY
 
+  /** Calls back when all writes so far are on the disk, where replies wait for that. */
+  whenDurable: (done: () => void) => void = (done) => done()
+
   #defer(): DeferredReply {
     this.#deferred = true
     const connection = this.#connection
@@ -119,13 +122,18 @@ export class MainCommands {
     const reply = new ReplyWriter()
     reply.attachScratch()
     const { replyMode, resp } = this.#call.session
+    const { flags } = this.#call.spec
     reply.resp3 = resp === 3
     const silent = replyMode === 'off' || replyMode === 'skip'
     return {
       reply,
       send: () => {
+        const deliver = (): void => {
+          connection?.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
+        }
         if (answer !== null) answer(reply.take())
-        else connection?.deliver(sequence, 1, reply.bytes, reply.start, silent ? 0 : reply.position - reply.start)
+        else if (flags.includes('write')) this.whenDurable(deliver)
+        else deliver()
       },
     }
   }

@@ -1,5 +1,6 @@
 /**
- * Where clients come in: listens where the configuration says, and makes a connection with its session of each socket.
+ * Where clients come in: listens where the configuration says, at the start and after CONFIG SET, and makes a connection with
+ * its session of each socket.
  *
  * Main thread.
  */
@@ -29,13 +30,11 @@ export class Reception {
 
   constructor(private readonly surroundings: ReceptionSurroundings) {}
 
-  /** Throws a ListenError. */
+  /** Listens, from now on wherever `bind` and `port` say. Throws a ListenError. */
   async listen(): Promise<void> {
     const { config, limits, log } = this.surroundings
     const listener = new Listener(
       {
-        addresses: config.words('bind'),
-        port: config.number('port'),
         unixSocket: config.path('unixsocket'),
         unixSocketMode: config.number('unixsocketperm'),
         backlog: config.number('tcp-backlog'),
@@ -44,8 +43,12 @@ export class Reception {
       (accepted) => this.#accept(accepted),
       (message) => log.warning(message),
     )
-    await listener.listen()
+    await listener.listen(config.words('bind'), config.number('port'))
     this.#listener = listener
+    const follow = (refusal: string) => async (): Promise<string | undefined> =>
+      (await listener.follow(config.words('bind'), config.number('port'))) ? undefined : refusal
+    config.onChangeLater('port', follow('Unable to listen on this port. Check server logs.'))
+    config.onChangeLater('bind', follow('Failed to bind to specified addresses.'))
   }
 
   close(): void {

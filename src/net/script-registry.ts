@@ -15,7 +15,7 @@ import { shardRefuseWrites, shardScriptFlush, shardScriptLoad } from '../command
 import type { ScriptServices } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { idOf, specs } from '../commands/table.js'
-import { pack } from '../hops/packed-arguments.js'
+import { pack, unpack } from '../hops/packed-arguments.js'
 import type { CommandRequest } from '../hops/request.js'
 import { encodeError, errors } from '../resp/errors.js'
 import type { ScriptBoard } from '../ring/script-board.js'
@@ -229,9 +229,11 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     return { request: { ...request, argv: named, flags }, home, reachesShards: onlyHome < 0 }
   }
 
-  /** Keeps the script that a command brings with it, if it compiles. */
+  /** Keeps the script that a command brings with it, if it compiles and the command could run it. */
   learn({ spec, argv }: CommandRequest): void {
-    if (naming[idOf(spec)] === Naming.byText) this.#register(argv[1] as Uint8Array)
+    if (naming[idOf(spec)] !== Naming.byText) return
+    const { bytes, offsets, lengths } = pack(argv)
+    if (refusalOfKeys(bytes, offsets, lengths, argv.length) === null) this.#register(argv[1] as Uint8Array)
   }
 
   reachesKeyspace(request: CommandRequest): boolean {
@@ -359,8 +361,7 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     argc: number,
     mayFeed: boolean,
   ): void {
-    const argv: Uint8Array[] = [NO_NAME]
-    for (let i = 1; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
+    const argv = unpack(bytes, offsets, lengths, argc)
     const router = this.#router
     const { reader } = router
     const spec = specs[id] as CommandSpec
@@ -378,9 +379,7 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     lengths: Int32Array,
     argc: number,
   ): void {
-    const argv: Uint8Array[] = []
-    for (let i = 0; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
-    announceReader(this.#router, home, reader, argv, 0)
+    announceReader(this.#router, home, reader, unpack(bytes, offsets, lengths, argc), 0)
   }
 
   /** Fills `#argumentBytes` with the arguments of EVAL, of which the text is replaced. */

@@ -73,8 +73,6 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
     answer(execDiscarded(errors.outOfMemory))
     return
   }
-  // What comes right behind EXEC may name a script by its digest that one of these commands brings.
-  for (const command of commands) if (isScript(command.spec)) dispatcher.scripting.registry.learn(command)
   const watchedKeys = session.watched
   session.watched = []
   dispatcher.commandsProcessed += commands.length
@@ -85,6 +83,10 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
   // Without watches it happens now; with them only the answer tells whether it has happened.
   const isWatching = watchedKeys.length > 0
   if (!isWatching) show(commands)
+  // What comes right behind EXEC may name a script by its digest that one of these commands brings: it is learnt now where it
+  // is sure to run. Otherwise it is when it runs, and the client's next command waits for that.
+  const scripts = commands.filter(({ spec }) => isScript(spec))
+  if (!isWatching) for (const command of scripts) dispatcher.scripting.registry.learn(command)
   const mustHold = executeTransaction(
     dispatcher.router,
     {
@@ -110,7 +112,7 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
       answer(reply)
     },
   )
-  holds = mustHold && !isAnswered
+  holds = (mustHold || (isWatching && scripts.length > 0)) && !isAnswered
   if (holds) session.isHeld = true
 }
 

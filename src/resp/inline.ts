@@ -4,16 +4,14 @@
  *
  * White space is what C's isspace says, but inside a word vertical tab and form feed belong to it.
  */
+import { isSpace } from '../base/bytes.js'
+
 const SPACE = 32
 const BACKSLASH = 92
 const DOUBLE_QUOTE = 34
 const SINGLE_QUOTE = 39
 
 const ESCAPES: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 97: 7 }
-
-function isSpace(c: number): boolean {
-  return c === SPACE || (c >= 9 && c <= 13)
-}
 
 function hexDigit(c: number | undefined): number {
   if (c === undefined) return -1

@@ -5,11 +5,12 @@
  * of the first one, where the command is attempted; when it finds nothing, its client is parked on every shard that has a key
  * which it waits for, before the locks are gone. So clients stand in the order of the locks, on all shards.
  */
-import { copyOf, equalsAsciiIgnoreCase } from '../base/bytes.js'
+import { equalsAsciiIgnoreCase } from '../base/bytes.js'
 import type { CommandSpec } from '../commands/spec.js'
 import { specs } from '../commands/table.js'
 import { decodeWouldBlock, type WouldBlock } from '../commands/would-block.js'
 import { lend } from '../hops/lending.js'
+import { unpack } from '../hops/packed-arguments.js'
 import type { Answer, CommandRequest } from '../hops/request.js'
 import { keysOf, type RequestKey } from '../hops/request-keys.js'
 import { isStreamRead, readStreamsLocked } from '../hops/stream-reads.js'
@@ -52,11 +53,12 @@ export function routeBlocking(
   const spec = specs[id] as CommandSpec
   const flagsHere = flags | RequestFlag.mayBlock
   const isFlowing = spec.blocking?.keys === 'first'
-  const request = (): CommandRequest => {
-    const argv: Uint8Array[] = [NO_BYTES]
-    for (let i = 1; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
-    return { spec, argv, database, flags: flagsHere }
-  }
+  const request = (): CommandRequest => ({
+    spec,
+    argv: unpack(bytes, offsets, lengths, argc),
+    database,
+    flags: flagsHere,
+  })
   // What it may make flow itself is looked at before it may wait itself.
   const keys = isFlowing || router.feeds.isActive ? keysOf(request(), router.databases) : []
   const plan = planFeeding(

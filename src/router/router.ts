@@ -42,7 +42,7 @@ import { GatherTable } from './gather.js'
 import { LockOwners } from './lock-owners.js'
 import type { Migration } from './migrate.js'
 import { NoticeAssembly } from './notice-assembly.js'
-import type { ReplyGate } from './reply-gate.js'
+import { MADE_HERE, type ReplyGate } from './reply-gate.js'
 import type { ReplySink } from './reply-sink.js'
 import { isScript, type ScriptKnowledge } from './scripts.js'
 import type { ShardLink } from './shard-link.js'
@@ -257,6 +257,7 @@ export class Router implements Hops {
   /** Gives a client the reply to a command that came with these flags. */
   answer(slot: number, sequence: number, flags: number, reply: Uint8Array): void {
     const silent = (flags & RequestFlag.silent) !== 0
+    if (this.gate !== null) this.gate.source = MADE_HERE
     this.#sink.reply(slot, sequence, 1, reply, 0, silent ? 0 : reply.length)
   }
 
@@ -439,7 +440,6 @@ export class Router implements Hops {
     let frames = 0
     for (const link of this.links) {
       const { replies } = link
-      if (this.gate !== null) this.gate.source = link.shard
       const { words, bytes } = replies
       for (;;) {
         const offset = replies.next()
@@ -450,6 +450,7 @@ export class Router implements Hops {
         const length = ((words[word] as number) & FRAME_LENGTH_MASK) - REPLY_BYTES - (countWord >>> REPLY_PADDING_SHIFT)
         const target = words[word + 1] as number
         link.outstanding -= count
+        if (this.gate !== null) this.gate.source = link.shard
         if ((target & (TARGET_GATHER | TARGET_BLOCKING)) === 0) {
           this.#sink.reply(target, words[word + 2] as number, count, bytes, offset + REPLY_BYTES, length)
         } else if ((target & TARGET_NOTICE) === TARGET_NOTICE) {
@@ -467,6 +468,7 @@ export class Router implements Hops {
       }
       replies.publishReleased()
     }
+    if (this.gate !== null) this.gate.source = MADE_HERE
     return frames
   }
 }

@@ -187,7 +187,8 @@ function executeInOrder(
   router.actingFlags = 0
   if (mayServe) serveAfter(router, commands, arrived)
   if (watchShard >= 0) router.send(watchShard, homeTarget, part, shardUnwatch, 0, 0, [NO_BYTES, connectionName])
-  const reachesAll = commands.some((command, i) => homes[i] === -1 && !runsOnMain(command))
+  // Commands of the main thread may have asked shards for something as well.
+  const reachesAll = homes.includes(-1)
   router.endOperation(new Set(reachesAll ? router.links.keys() : homes.filter((home) => home >= 0)))
   if (atHome + extra === 0 && commands.length === 0) answer(joinReplies([]))
 }

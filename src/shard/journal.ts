@@ -12,6 +12,7 @@ import fs from 'node:fs'
 import { asciiBytes, copyBytes } from '../base/bytes.js'
 import { keySlot, shardOfSlot } from '../base/crc16.js'
 import type { JournalFile, ShardCall, ShardJournal } from '../commands/shard-call.js'
+import { systemErrorText } from '../config/system-error.js'
 import { GSN_GOES_ON, gsnOfWords } from '../ring/frames.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
@@ -30,16 +31,24 @@ const WRITE_AT_BYTES = 1024 * 1024
 /** A buffer that has grown beyond this is not kept. */
 const BYTES_KEPT_MAX = 4 * WRITE_AT_BYTES
 const MS_PER_SECOND = 1000
+/** Nobody wakes who waits for it. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
 const TWO_TO_32 = 4294967296
 
-/** A file cannot be written or synced, and every write was to be on the disk before its answer: the server must end. */
+/**
+ * A file cannot be written or synced, and every write was to be on the disk before its answer: the server must end. The
+ * message has Redis's lines.
+ */
 export class JournalWriteError extends Error {
   readonly code = 'AOF_NOT_WRITTEN'
 
-  constructor(reason: string) {
+  constructor(call: 'write' | 'sync', error: unknown) {
+    const reason = systemErrorText(error)
     super(
-      `Error writing to the AOF file: ${reason}. Can't recover from AOF write error when the AOF fsync policy is ` +
-        "'always'. Exiting...",
+      call === 'write'
+        ? `Error writing to the AOF file: ${reason}\n` +
+            "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting..."
+        : `Can't persist AOF for fsync error when the AOF fsync policy is 'always': ${reason}. Exiting...`,
     )
   }
 }
@@ -77,6 +86,7 @@ export class Journal implements ChangeListener, ShardJournal {
   #dirtyBefore = 0
   #fileBytes = 0
   #records = 0
+  #delayMs = 0
 
   constructor(call: ShardCall, locks: LockTable, listeners: ChangeListeners, gauges: Float64Array) {
     this.#call = call
@@ -99,13 +109,18 @@ export class Journal implements ChangeListener, ShardJournal {
     return this.#goesOn && this.#file.syncsAlways
   }
 
-  /** From now on records go to this file; what was collected is written to the last one. */
-  open(file: JournalFile): void {
+  /**
+   * From now on records go to this file; what was collected is written to the last one.
+   * @returns false when that is not possible: the last one stays
+   */
+  open(file: JournalFile): boolean {
     if (this.isOn) {
       this.#wantsMark = true
       this.commit()
       // Nothing may be on the disk in the next file while something is missing in this one.
       if (this.#isUnsynced) this.#sync()
+      if (file.descriptor >= 0 && (this.#isUnsynced || this.#length > 0)) return false
+      this.#length = 0
     }
     this.#file = file
     this.isOn = file.descriptor >= 0
@@ -120,6 +135,7 @@ export class Journal implements ChangeListener, ShardJournal {
     if (this.isOn) this.#listeners.add(this)
     else this.#listeners.remove(this)
     this.#report()
+    return true
   }
 
   /** Settings of the same file have changed. */
@@ -130,6 +146,10 @@ export class Journal implements ChangeListener, ShardJournal {
   /** A mark is written with this batch, whether it has records or not. */
   requestMark(): void {
     this.#wantsMark = true
+  }
+
+  delayWrites(ms: number): void {
+    this.#delayMs = ms
   }
 
   /** The frame with this number has been executed, or waits. */
@@ -311,11 +331,12 @@ export class Journal implements ChangeListener, ShardJournal {
   #write(): void {
     const end = this.#unitCount === 0 ? this.#length : this.#unitFrom
     let from = 0
+    if (this.#delayMs > 0 && end > 0) Atomics.wait(NEVER, 0, 0, this.#delayMs)
     try {
       while (from < end) from += fs.writeSync(this.#file.descriptor, this.#bytes, from, end - from)
       this.#gauges[Gauge.logErrno] = 0
     } catch (error) {
-      this.#fail(error)
+      this.#fail('write', error)
     }
     if (from === 0) return
     this.#fileBytes += from
@@ -335,16 +356,16 @@ export class Journal implements ChangeListener, ShardJournal {
       fs.fdatasyncSync(this.#file.descriptor)
       this.#isUnsynced = false
     } catch (error) {
-      this.#fail(error)
+      this.#fail('sync', error)
     }
   }
 
   /** What could not be written is kept and tried again; the main thread sees the fault and refuses writes meanwhile. */
-  #fail(error: unknown): void {
-    const { errno, code } = error as NodeJS.ErrnoException
-    if (errno === undefined || code === undefined) throw error
+  #fail(call: 'write' | 'sync', error: unknown): void {
+    const { errno } = error as NodeJS.ErrnoException
+    if (errno === undefined) throw error
     this.#gauges[Gauge.logErrno] = -errno
-    if (this.#file.syncsAlways) throw new JournalWriteError(code)
+    if (this.#file.syncsAlways) throw new JournalWriteError(call, error)
   }
 
   #report(): void {

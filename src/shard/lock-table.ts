@@ -160,6 +160,10 @@ export class LockTable {
     this.#heldBack.add(owner)
   }
 
+  isHeldBack(owner: number): boolean {
+    return this.#heldBack.has(owner)
+  }
+
   /** Ends `holdBack`, and hands every frame that need not wait any more to `run`, in order. */
   letGoOn(owner: number, run: (frame: WaitingFrame) => void): void {
     this.#heldBack.delete(owner)

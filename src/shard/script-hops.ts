@@ -13,12 +13,11 @@ import { idOf, specs } from '../commands/table.js'
 import { coordinate } from '../hops/coordinate.js'
 import { coordinators } from '../hops/coordinators.js'
 import type { Hops, Lock } from '../hops/hops.js'
-import { pack } from '../hops/packed-arguments.js'
+import { pack, unpack } from '../hops/packed-arguments.js'
 import type { Answer, CommandRequest } from '../hops/request.js'
 import type { Attendance } from './attendance.js'
 import type { NestedCommands } from './nested-commands.js'
 
-const NO_NAME = new Uint8Array(0)
 /** Coordinators take no locks when they act for an owner; which one does not matter here. */
 const OWNER = 1
 
@@ -67,8 +66,7 @@ export class ScriptHops implements Hops {
     lengths: Int32Array,
     argc: number,
   ): Uint8Array {
-    const argv: Uint8Array[] = [NO_NAME]
-    for (let i = 1; i < argc; i++) argv.push(copyOf(bytes, offsets[i] as number, lengths[i] as number))
+    const argv = unpack(bytes, offsets, lengths, argc)
     const request = { spec: specs[id] as CommandSpec, argv, database, flags }
     let answered: Uint8Array | undefined
     coordinate(

@@ -3,6 +3,9 @@
  *
  * Runs in a shard worker. The walk waits when the way to the writer is full (ring/part-channel.ts); commands do not. All that
  * can pile up is what commands are about to change.
+ *
+ * Invariant: every wait for a large value ends. It ends with the walk, and the walk waits for no command and no lock: only for
+ * room, which the writer makes; and where the writer waits for the rest of a value, that value's walk goes on.
  */
 import { shardBegin } from '../commands/internal.js'
 import type { ShardSnapshots, SnapshotSizes } from '../commands/rdb/shard-snapshots.js'
@@ -120,15 +123,21 @@ export class Snapshots implements ShardSnapshots {
     return { dirty: keyspace.stats.dirty, databases }
   }
 
-  /** Something is left to be written or sent. */
+  /** Something is left to be written or sent, or somebody to be let go on. */
   get isOn(): boolean {
-    return !this.#isSent
+    return !this.#isSent || this.#held.length > 0
   }
 
-  /** A slice of the walk. @returns false when there is nothing to do, or it has to wait */
+  /**
+   * A slice of the walk, which goes on when there is nothing to send: all is sent, or with a value half sent, what waits must not
+   * come between and only the walk has the value's next piece. @returns false when there is nothing to do, or it has to wait
+   */
   step(isBusy: boolean): boolean {
     const walk = this.#walk
-    if (walk === null || this.#isSent) return false
+    if (walk === null || this.#isSent) {
+      this.#letGo()
+      return false
+    }
     const startedUs = this.#clockUs()
     const untilUs = startedUs + (isBusy ? SLICE_US : IDLE_SLICE_US)
     let hasWorked = false
@@ -136,7 +145,7 @@ export class Snapshots implements ShardSnapshots {
     do {
       if (this.#send(walk)) {
         hasWorked = true
-      } else if (!walk.isThrough && walk.waitingBytes === 0 && !this.#isDelayed(walk, nowUs)) {
+      } else if (!walk.isThrough && walk.firstPart === undefined && !this.#isDelayed(walk, nowUs)) {
         walk.step()
         hasWorked = true
       } else {
@@ -145,7 +154,7 @@ export class Snapshots implements ShardSnapshots {
       nowUs = this.#clockUs()
     } while (nowUs < untilUs && !this.#isSent)
     this.#sender.report(walk.keys)
-    if (this.#held.length > 0) this.#letGo()
+    this.#letGo()
     return hasWorked && !this.#isSent
   }
 
@@ -191,7 +200,8 @@ export class Snapshots implements ShardSnapshots {
       if (!db.standOnPast(bytes, offset, length) || !snapshot.isLarge(db)) continue
       const locks = this.#locks
       const isOwners = locks.timeOf(owner) !== undefined
-      if (!isOwners && locks.holds(lockName(bytes, offset, length))) continue
+      // It waits for them as it is, and comes here again.
+      if (isOwners ? locks.isHeldBack(owner) : locks.holds(lockName(bytes, offset, length))) continue
       snapshot.writeSoon(db)
       const key = bytes.slice(offset, offset + length)
       if (isOwners) locks.holdBack(owner)
@@ -202,6 +212,7 @@ export class Snapshots implements ShardSnapshots {
 
   /** Lets go on what waited for values that are written by now. */
   #letGo(): void {
+    if (this.#held.length === 0) return
     const isOver = ({ db, key }: HeldKey): boolean => !this.#isOwing || !db.standOnPast(key, 0, key.length)
     for (const held of this.#held.filter(isOver)) {
       this.#held.splice(this.#held.indexOf(held), 1)
@@ -214,14 +225,16 @@ export class Snapshots implements ShardSnapshots {
     return this.#walk !== null && this.#walk === this.#keyspace.snapshot && !this.#walk.isAbandoned
   }
 
-  /** Nothing of the snapshot is wanted any more. @returns what came of it, when the last step is taken */
+  /**
+   * Nothing of the snapshot is wanted any more. Who waits for a value is let go by the next `step`, and not within the command
+   * that ends it. @returns what came of it, when the last step is taken
+   */
   *end(): Generator<undefined, SnapshotWalk | null> {
     const walk = this.#walk
     this.#isSent = true
     if (walk === null) return null
     if (!walk.isThrough) {
       walk.abandon()
-      this.#letGo()
       while (walk.step()) yield
     }
     this.#walk = null

@@ -21,6 +21,8 @@ export const INT24 = 0xf2
 export const INT32 = 0xf3
 export const INT64 = 0xf4
 
+const TWO_32 = 4294967296
+
 /**
  * Checks a listpack that comes from outside: whether it fills exactly `length` bytes, all its entries lie inside and say
  * the same length forwards and backwards, and their number is what the header says.
@@ -55,6 +57,26 @@ export function encodedBytes(bytes: Uint8Array, at: number): number {
   if (first < STRING32) return 2 + (((first & 15) << 8) | bytes[at + 1]!)
   if (first === STRING32) return 5 + readU32(bytes, at + 1)
   return first === INT64 ? 9 : first - INT16 + 3
+}
+
+/** The integer that the entry is, rounded where it is beyond 2^53; NaN for a string. */
+export function integerAt(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!
+  if (first < 0x80) return first
+  if (first < INT13) return Number.NaN
+  if (first < STRING12) return ((((first & 31) << 8) | bytes[at + 1]!) << 19) >> 19
+  switch (first) {
+    case INT16:
+      return ((bytes[at + 1]! | (bytes[at + 2]! << 8)) << 16) >> 16
+    case INT24:
+      return ((bytes[at + 1]! | (bytes[at + 2]! << 8) | (bytes[at + 3]! << 16)) << 8) >> 8
+    case INT32:
+      return readU32(bytes, at + 1) | 0
+    case INT64:
+      return (readU32(bytes, at + 5) | 0) * TWO_32 + readU32(bytes, at + 1)
+    default:
+      return Number.NaN
+  }
 }
 
 export function backLengthBytes(length: number): number {

@@ -42,6 +42,7 @@ import {
   writeLow,
   writeU32,
 } from './listpack-entry.js'
+import type { PackedEntries } from './packed-entries.js'
 
 /** Where the first entry stands, if there is one. */
 export const LISTPACK_FIRST = LISTPACK_HEADER_BYTES
@@ -342,6 +343,36 @@ export abstract class Listpack {
     bytes[base + LISTPACK_HEADER_BYTES + putBytes] = END
   }
 
+  /** How many bytes a listpack of these entries takes. */
+  bytesFor(entries: PackedEntries): number {
+    return LISTPACK_EMPTY_BYTES + (this.isTwoWay ? entries.end - entries.begin : entries.encodedBytes)
+  }
+
+  /** Writes a listpack of these entries, which must be canonical, of `bytesFor` them, from `base` on. */
+  writeEntries(entries: PackedEntries): void {
+    const { bytes, base } = this
+    const total = this.bytesFor(entries)
+    this.writeHeader(total, entries.count)
+    bytes[base + total - 1] = END
+    let to = base + LISTPACK_HEADER_BYTES
+    if (this.isTwoWay) {
+      copyBytes(entries.bytes, entries.begin, bytes, to, entries.end - entries.begin)
+      return
+    }
+    for (let at = entries.begin; at < entries.end; ) {
+      const length = encodedBytes(entries.bytes, at)
+      copyBytes(entries.bytes, at, bytes, to, length)
+      to += length
+      at += length + backLengthBytes(length)
+    }
+  }
+
+  /** Has the entries that were put looked through. */
+  showPut(entries: PackedEntries): void {
+    const isWhole = this.isTwoWay && entries.openEntries(this.pending, 0, this.putBytes)
+    assert(isWhole, 'what was put is no row of entries')
+  }
+
   private writeHeader(total: number, count: number): void {
     const { bytes, base } = this
     writeU32(bytes, base, total)
@@ -423,7 +454,7 @@ export abstract class Listpack {
 }
 
 /** What entries are put into to become a listpack in memory of its own. */
-class LooseListpack extends Listpack {
+export class LooseListpack extends Listpack {
   protected splice(): void {
     assert(false, 'a loose listpack was changed')
   }

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { barrierOrder } from '../aof/barrier-order.js'
-import { type AofFile, type Manifest, ManifestError, readManifest, syncFolder, writeManifest } from '../aof/manifest.js'
+import { type AofFile, fileHead, type Manifest, ManifestError, readManifest, syncFolder, writeManifest } from '../aof/manifest.js'
 import { type Operation, operationsOf } from '../aof/ordered-units.js'
 import { LogDamageError, scanLog, selectRecord } from '../aof/recovery.js'
 import { Element, SegmentReader } from '../aof/segment-reader.js'
@@ -178,6 +178,7 @@ export async function writeHistory(log: LogFolder, seq: number, dir: string, nam
   const handle = await open(path.join(folder, name), 'wx')
   try {
     const writer = new HistoryWriter(handle)
+    await handle.write(fileHead(base?.gsn ?? 0))
     for await (const operation of operationsOf(log.folder, chains, 0, seq)) await writer.add(operation)
     await writer.end(seq)
   } finally {

@@ -2,6 +2,7 @@
  * Scripts beside a real Redis, at one shard and at four: what they return, what they change, and what comes between them and
  * others. Keys are chosen so that at four shards each is on another one.
  */
+import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keySlot } from '../../src/base/crc16.js'
@@ -286,6 +287,25 @@ describe.skipIf(!hasRedis7).each(SHARD_COUNTS)('scripts at %i shard(s)', (shards
       ['EXEC'],
       ['MGET', A, B, C, D],
     )
+  })
+
+  it('knows the script of a transaction by its digest if the transaction has run', async () => {
+    const digestOf = (text: string): string => createHash('sha1').update(text).digest('hex')
+    for (const [i, how] of ['ran', 'watched', 'broken', 'keys'].entries()) {
+      const text = `return {KEYS[1], ${i}}`
+      const commands = [
+        ...(how === 'watched' || how === 'broken' ? [['WATCH', A, B]] : []),
+        ...(how === 'broken' ? [['SET', A, how]] : []),
+        ['MULTI'],
+        ['EVAL', text, how === 'keys' ? 2 : 1, A],
+        ['EXEC'],
+        // In one pipeline, so that it comes before anybody knows what became of EXEC.
+        ['EVALSHA', digestOf(text), 1, A],
+        ['SCRIPT', 'EXISTS', digestOf(text)],
+      ]
+      const replies = await Promise.all(commands.map((argv) => beside.same(...argv)))
+      expect(replies.at(-1), how).toEqual([how === 'ran' || how === 'watched' ? 1 : 0])
+    }
   })
 
   it('wakes clients that wait for what it has written', async () => {

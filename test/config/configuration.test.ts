@@ -172,6 +172,34 @@ describe('CONFIG SET', () => {
     expect(warnings).toHaveLength(1)
   })
 
+  test('calls hooks that take a while last, puts everything back when one refuses, and lets the next change wait', async () => {
+    const configuration = new Configuration()
+    const warnings: string[] = []
+    configuration.reportWarnings((message) => warnings.push(message))
+    const seen: string[] = []
+    const note = (name: string): void => void seen.push(`${name} ${configuration.number(name)}`)
+    configuration.onChangeLater('port', async () => {
+      note('port')
+      await new Promise((resolve) => setImmediate(resolve))
+      return configuration.number('port') === 1 ? 'Unable to listen.' : undefined
+    })
+    configuration.onChange('timeout', () => note('timeout') as undefined)
+    const refused = configuration.set([
+      ['port', '1'],
+      ['timeout', '5'],
+    ])
+    const waiting = configuration.set([['timeout', '7']])
+    const last = configuration.set([['port', '2']])
+    seen.push('sent')
+    expect(await refused).toBe(failed('port', 'Unable to listen.'))
+    expect(await waiting).toBeUndefined()
+    expect(await last).toBeUndefined()
+    expect(seen).toEqual(['timeout 5', 'port 1', 'sent', 'timeout 0', 'port 6379', 'timeout 7', 'port 2'])
+    expect(configuration.number('port')).toBe(2)
+    expect(warnings).toHaveLength(1)
+    expect(configuration.set([['timeout', '8']])).toBeUndefined()
+  })
+
   test('calls hooks for an unchanged path of a certificate, which may have been renewed', () => {
     const configuration = new Configuration()
     let calls = 0

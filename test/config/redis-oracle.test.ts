@@ -153,10 +153,10 @@ describe.runIf(hasRedis7)('against redis-server', () => {
         const theirs = replies[2 * i]
         const error = theirs instanceof Error ? theirs.message : undefined
         const expected = answer(error, pairsOf(replies[2 * i + 1]).get(name))
-        const actual = answer(ours.set([[name, value]]), ours.get([name]).get(name))
+        const actual = answer(await ours.set([[name, value]]), ours.get([name]).get(name))
         if (actual !== expected) differences.push(`${name} ${value}: ${actual} instead of ${expected}`)
       }
-      ours.set([[name, initial]])
+      await ours.set([[name, initial]])
     }
     expect(differences).toEqual([])
   }, 30_000)

@@ -32,6 +32,8 @@ export interface Generation {
 export interface Survival {
   readonly sent: number
   readonly answered: number
+  /** Transactions and scripts: each of them was looked for as a whole. */
+  readonly transactions: number
   readonly survived: number
   /** Answered, and not there. */
   readonly lost: number
@@ -66,7 +68,8 @@ export function checkState(generation: Generation, state: State, lossMsMax: numb
   const proof = new Proof(generation, state)
   const outcomes = proof.outcomes()
   checkOrder(outcomes)
-  return checkLoss(outcomes, generation.endedMs, lossMsMax)
+  const transactions = generation.clients.flatMap(({ operations }) => operations.filter(({ how }) => how !== 'plain'))
+  return { ...checkLoss(outcomes, generation.endedMs, lossMsMax), transactions: transactions.length }
 }
 
 class Proof {
@@ -318,7 +321,7 @@ function checkOrder(outcomes: readonly Outcome[]): void {
   }
 }
 
-function checkLoss(outcomes: readonly Outcome[], endedMs: number, lossMsMax: number): Survival {
+function checkLoss(outcomes: readonly Outcome[], endedMs: number, lossMsMax: number): Omit<Survival, 'transactions'> {
   let sent = 0
   let answered = 0
   let survived = 0

@@ -8,6 +8,7 @@
  * `FILE_CALLS_TRACE`   a folder for the traces, one file a thread: a JSON line for each call, when it has returned
  * `FILE_CALLS_FAULTS`  a file with a JSON array of faults, which may change at any time:
  *     {call, path, skip, count, error}   `skip` calls of a thread to matching paths go well, the next `count` fail with the error
+ *     {call, path, skip, count, delayMs} a call that takes so much longer
  *     {call, path, skip, count, bytes}   a write that takes only so many bytes
  *     {call, path, skip, end}            the process ends by SIGKILL, `before` or `after` the call
  */
@@ -97,6 +98,7 @@ function begin(call, file) {
   const fault = faultOf(call, file)
   if (fault?.end === 'before') process.kill(process.pid, 'SIGKILL')
   const from = now()
+  if (fault?.delayMs !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fault.delayMs)
   if (fault?.error !== undefined) note(call, from, file, { failed: fault.error })
   return {
     error: fault?.error === undefined ? undefined : errorOf(call, fault.error, file),

@@ -15,6 +15,8 @@ export interface FileFault {
   readonly count?: number
   /** The system's name of an error. */
   readonly error?: string
+  /** So much longer does the call take. */
+  readonly delayMs?: number
   /** The process ends there. */
   readonly end?: 'before' | 'after'
 }

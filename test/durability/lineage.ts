@@ -24,6 +24,9 @@ export interface LineageOptions {
   readonly shardCounts: readonly number[]
   readonly sync: SyncMode
   readonly kills: number
+  /** Each server is killed soon, and none works for longer than a second. */
+  readonly isBrief: boolean
+  readonly program: (shards: number) => readonly string[]
 }
 
 export interface LineageFigures {
@@ -33,6 +36,7 @@ export interface LineageFigures {
   killsWhileRewriting: number
   sent: number
   answered: number
+  transactions: number
   lost: number
   lostMsMax: number
 }
@@ -42,10 +46,15 @@ const LOSS_MS_MAX = testPeer === undefined ? 1200 : 2100
 
 const ANSWERS_MAX = 800
 const WORK_MS_MAX = 2000
+const BRIEF_ANSWERS_MAX = 120
+const BRIEF_WORK_MS_MAX = 250
 /** One generation in so many works for longer than a second, so that more than the last second could be lost. */
 const LONG_WORK_EVERY = 16
 const LONG_WORK_MS = 1800
 const LONG_WORK_PAUSE_MS = 15
+/** Before one start in so many there is another one, which is killed before it is through. */
+const KILLED_START_EVERY = 6
+const BRIEF_KILLED_START_EVERY = 2
 /** A kill while the server starts comes after so long at the latest. */
 const STARTING_MS_MAX = testPeer === undefined ? 700 : 30
 
@@ -56,6 +65,7 @@ export const noFigures = (): LineageFigures => ({
   killsWhileRewriting: 0,
   sent: 0,
   answered: 0,
+  transactions: 0,
   lost: 0,
   lostMsMax: 0,
 })
@@ -99,7 +109,8 @@ export class Lineage {
   /** From one start to the next kill. */
   async #live(): Promise<void> {
     const choice = this.#choice
-    if (this.#number > 0 && choice.oneIn(6)) {
+    const every = this.options.isBrief ? BRIEF_KILLED_START_EVERY : KILLED_START_EVERY
+    if (this.#number > 0 && choice.oneIn(every)) {
       const server = this.#spawn()
       await Promise.race([server.ready, sleep(choice.below(STARTING_MS_MAX))])
       await this.#kill()
@@ -127,6 +138,7 @@ export class Lineage {
       directory: this.directory,
       shards: choice.of(options.shardCounts),
       args: settings.flat(),
+      program: options.program,
     })
     return this.#server
   }
@@ -157,10 +169,11 @@ export class Lineage {
     connection.close()
   }
 
-  #add({ sent, answered, lost, lostMsMax }: Survival): void {
+  #add({ sent, answered, transactions, lost, lostMsMax }: Survival): void {
     const { figures } = this
     figures.sent += sent
     figures.answered += answered
+    figures.transactions += transactions
     figures.lost += lost
     figures.lostMsMax = Math.max(figures.lostMsMax, lostMsMax)
   }
@@ -178,7 +191,9 @@ export class Lineage {
   async #work(): Promise<void> {
     const choice = this.#choice
     const server = this.#server as ServerProcess
-    const isLong = choice.oneIn(LONG_WORK_EVERY)
+    const { isBrief } = this.options
+    const isLong = !isBrief && choice.oneIn(LONG_WORK_EVERY)
+    const workMsMax = isBrief ? BRIEF_WORK_MS_MAX : WORK_MS_MAX
     const workload = await Workload.start(server.socket, {
       number: this.#number,
       base: this.#generation?.base ?? new Model(),
@@ -187,11 +202,11 @@ export class Lineage {
     })
     const admin = await server.connect()
     // So much has been answered when the kill comes, however slow the machine is.
-    const answers = choice.below(ANSWERS_MAX)
-    const done = (): Promise<void> => (isLong ? sleep(LONG_WORK_MS) : workload.answers(answers, WORK_MS_MAX))
+    const answers = choice.below(isBrief ? BRIEF_ANSWERS_MAX : ANSWERS_MAX)
+    const done = (): Promise<void> => (isLong ? sleep(LONG_WORK_MS) : workload.answers(answers, workMsMax))
     let busy = ''
     if (choice.oneIn(2)) {
-      await workload.answers(choice.below(answers + 1), WORK_MS_MAX)
+      await workload.answers(choice.below(answers + 1), workMsMax)
       busy = await beginBackgroundWork(admin, choice.of(['BGREWRITEAOF', 'BGSAVE']))
       // Half of the kills come while it goes on, at a random moment of it, and the others when they would.
       if (choice.oneIn(2)) await sleep(choice.below(20))

@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly directory: string
   readonly shards: number
   readonly args: readonly string[]
+  /** What is started, with its first arguments; the compiled server, if nothing is said. */
+  readonly program?: (shards: number) => readonly string[]
   /** Environment variables beside those of the test. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -32,11 +34,11 @@ export class ServerProcess {
   readonly #child: ChildProcess
   #output = ''
 
-  constructor({ directory, shards, args, environment }: ServerOptions) {
+  constructor({ directory, shards, args, program = serverProgram, environment }: ServerOptions) {
     this.socket = path.join(tmpdir(), `shardkeep-${process.pid}-${count++}.sock`)
-    const [program = '', ...programArgs] = serverProgram(shards)
+    const [file = '', ...programArgs] = program(shards)
     const own = ['--port', '0', '--unixsocket', this.socket, '--dir', directory]
-    this.#child = spawn(program, [...programArgs, ...own, ...args], {
+    this.#child = spawn(file, [...programArgs, ...own, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     })

@@ -19,6 +19,9 @@ const FLUSH_EVERY = 1000
 
 const DIFFERENCES_SHOWN_MAX = 10
 
+/** Our interpreter takes `0x` without digits for a number (docs/differences.md), and a program may cut one from a longer text. */
+const NO_NUMBER = /number expected, got string|perform arithmetic on|malformed number/
+
 describe.skipIf(!hasRedis7)('random programs beside Redis 7.0', () => {
   let beside: ScriptsBesideRedis
 
@@ -34,7 +37,13 @@ describe.skipIf(!hasRedis7)('random programs beside Redis 7.0', () => {
     for (let seed = from; seed < from + count && different.length < DIFFERENCES_SHOWN_MAX; seed++) {
       const body = randomSnippet(seed)
       const { ours, redis } = await beside.each(body)
-      if (JSON.stringify(ours) !== JSON.stringify(redis)) different.push(shownDifference(seed, body, ours, redis))
+      if (JSON.stringify(ours) !== JSON.stringify(redis)) {
+        const difference = shownDifference(seed, body, ours, redis)
+        const isKnown = body.includes('0x') && NO_NUMBER.test(/^redis: .*/m.exec(difference)?.[0] ?? '')
+        // At once: a long run may be cut off.
+        console.log(`${isKnown ? 'known: ' : ''}${difference}`)
+        if (!isKnown) different.push(difference)
+      }
       if (seed % FLUSH_EVERY === 0) await beside.oracle.client.call('SCRIPT', 'FLUSH')
     }
     expect(different.join('\n\n')).toBe('')
@@ -42,7 +51,8 @@ describe.skipIf(!hasRedis7)('random programs beside Redis 7.0', () => {
 
   it('return the same, with fixed seeds', { timeout: 120_000 }, () => compare(1, FIXED_SEEDS))
 
-  it('return the same, with fresh seeds', { timeout: 24 * 3600_000 }, async () => {
+  // Once again would be the same programs, and of a long run the same hours.
+  it('return the same, with fresh seeds', { timeout: 24 * 3600_000, retry: 0 }, async () => {
     console.log(`seeds from ${firstFreshSeed} on`)
     await compare(firstFreshSeed, FRESH_SEEDS)
   })

@@ -95,8 +95,7 @@ const saved = (client: RespConnection) => until(async () => (await info(client, 
 
 const withSettings: readonly (readonly string[])[] = [
   [],
-  ['--rdbcompression', 'no', '--rdbchecksum', 'no'],
-  ['--maxmemory-policy', 'allkeys-lru'],
+  ['--rdbcompression', 'no', '--rdbchecksum', 'no', '--maxmemory-policy', 'allkeys-lru'],
   ['--maxmemory-policy', 'allkeys-lfu', '--list-max-listpack-size', '4', '--hash-max-listpack-entries', '8'],
 ]
 /** What the settings change does not depend on the number of shards. */
@@ -273,8 +272,12 @@ describe('a file', () => {
     ],
   ])('that %s keeps the server from starting', async (_, change, message) => {
     writeFileSync(dump(), change(Buffer.from(fileOf(10, (writer) => writeStringKey(writer, 'key', 'value')))))
-    await expect(start(2)).rejects.toThrow(message)
-    await expect(start(2)).rejects.toThrow('ended with code 1')
+    const fault = await start(2).then(
+      () => 'it started',
+      (error: Error) => error.message,
+    )
+    expect(fault).toMatch(message)
+    expect(fault).toContain('ended with code 1')
   })
 })
 
@@ -354,7 +357,7 @@ describe.each(SHARD_COUNTS)('saving on %i shard(s)', (shards) => {
         }
       }
     })
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 4; round++) {
       await sleep(20)
       await client.call('BGSAVE')
       await saved(client)
@@ -363,7 +366,7 @@ describe.each(SHARD_COUNTS)('saving on %i shard(s)', (shards) => {
     isOver = true
     await Promise.all(writing)
     await end(server)
-    for (let round = 0; round < 5; round += 2) {
+    for (const round of [0, 3]) {
       const copyServer = await start(1, '--dbfilename', `copy-${round}.rdb`)
       const copy = await connect(copyServer)
       const values = (await copy.call('MGET', ...keys)) as string[]
@@ -377,8 +380,8 @@ describe.each(SHARD_COUNTS)('saving on %i shard(s)', (shards) => {
   it('takes values of any size', async () => {
     const server = await start(shards)
     const client = await connect(server)
-    await client.call('SET', 'long', 'abcdefghij'.repeat(3_000_000))
-    for (let from = 0; from < 100_000; from += 10_000) {
+    await client.call('SET', 'long', 'abcdefghij'.repeat(1_000_000))
+    for (let from = 0; from < 50_000; from += 10_000) {
       const members = Array.from({ length: 10_000 }, (_, i) => `member ${from + i}`)
       await client.call('RPUSH', 'list', ...members)
       await client.call('ZADD', 'zset', ...members.flatMap((member, i) => [i, member]))
@@ -473,9 +476,7 @@ describe('a file that cannot be written', () => {
     const client = await connect(server)
     replaceTemporary(server, (file) => mkdirSync(file))
     expect(await client.call('SAVE')).toEqual({ error: 'ERR' })
-    expect(server.output()).toMatch(
-      /Failed opening the temp RDB file temp-\d+\.rdb .* Illegal operation on a directory/,
-    )
+    expect(server.output()).toMatch(/Failed opening the temp RDB file temp-\d+\.rdb .* Is a directory/)
     replaceTemporary(server, (file) => rmSync(file, { recursive: true }))
     mkdirSync(path.join(dump(), 'inside'), { recursive: true })
     expect(await client.call('SAVE')).toEqual({ error: 'ERR' })
@@ -522,7 +523,7 @@ describe('the end of the server', () => {
     else void client.call(...command).catch(() => {})
     expect(await ended).toBe(0)
     expect(existsSync(dump())).toBe(isSaved)
-    if (isSaved) expect(await (await open(1)).call('GET', 'key')).toBe('value')
+    if (isSaved) expect(readFileSync(dump()).toString('latin1')).toContain('value')
   })
 })
 

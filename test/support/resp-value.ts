@@ -21,8 +21,13 @@ export type RespValue =
   | { readonly push: RespValue[] }
   | { readonly map: (readonly [RespValue, RespValue])[] }
 
-/** Reads one value from `bytes` at `at`; undefined when it is not complete yet. */
-export function readRespValue(bytes: Buffer, at: number): { value: RespValue; end: number } | undefined {
+/** A value without elements, or the beginning of one with `count` elements. */
+type Item =
+  | { readonly value: RespValue; readonly end: number; readonly count?: undefined }
+  | { readonly type: string; readonly count: number; readonly end: number }
+
+/** Reads what begins in `bytes` at `at`; undefined when it is not complete yet. */
+function readItem(bytes: Buffer, at: number): Item | undefined {
   const lineEnd = bytes.indexOf('\r\n', at)
   if (lineEnd < 0) return undefined
   const type = String.fromCharCode(bytes[at] as number)
@@ -57,23 +62,79 @@ export function readRespValue(bytes: Buffer, at: number): { value: RespValue; en
     case '%': {
       const length = Number(line)
       if (length < 0) return { value: null, end }
-      const elements: RespValue[] = []
-      let next = end
-      for (let i = 0; i < (type === '%' ? 2 * length : length); i++) {
-        const element = readRespValue(bytes, next)
-        if (element === undefined) return undefined
-        elements.push(element.value)
-        next = element.end
-      }
-      if (type === '*') return { value: elements, end: next }
-      if (type === '~') return { value: { set: elements }, end: next }
-      if (type === '>') return { value: { push: elements }, end: next }
-      const map: [RespValue, RespValue][] = []
-      for (let i = 0; i < elements.length; i += 2) map.push([elements[i] as RespValue, elements[i + 1] as RespValue])
-      return { value: { map }, end: next }
+      return { type, count: type === '%' ? 2 * length : length, end }
     }
     default:
       throw new Error(`unknown type ${JSON.stringify(type)} at ${at} of ${JSON.stringify(bytes.toString('latin1'))}`)
+  }
+}
+
+function withElements(type: string, elements: RespValue[]): RespValue {
+  if (type === '*') return elements
+  if (type === '~') return { set: elements }
+  if (type === '>') return { push: elements }
+  const map: [RespValue, RespValue][] = []
+  for (let i = 0; i < elements.length; i += 2) map.push([elements[i] as RespValue, elements[i + 1] as RespValue])
+  return { map }
+}
+
+/** Reads one value from `bytes` at `at`; undefined when it is not complete yet. */
+export function readRespValue(bytes: Buffer, at: number): { value: RespValue; end: number } | undefined {
+  const item = readItem(bytes, at)
+  if (item === undefined || item.count === undefined) return item
+  const elements: RespValue[] = []
+  let next = item.end
+  for (let i = 0; i < item.count; i++) {
+    const element = readRespValue(bytes, next)
+    if (element === undefined) return undefined
+    elements.push(element.value)
+    next = element.end
+  }
+  return { value: withElements(item.type, elements), end: next }
+}
+
+/** Values out of bytes that come in pieces. What has been read is not read again: replies here may have 100 000 elements. */
+class RespReader {
+  #bytes = Buffer.allocUnsafe(64 * 1024)
+  #start = 0
+  #end = 0
+  /** Values of which elements are missing, the outermost first. */
+  readonly #open: { readonly type: string; readonly count: number; readonly elements: RespValue[] }[] = []
+
+  add(chunk: Buffer): void {
+    if (this.#end + chunk.length > this.#bytes.length) {
+      const needed = this.#end - this.#start + chunk.length
+      const target = needed * 2 > this.#bytes.length ? Buffer.allocUnsafe(needed * 2) : this.#bytes
+      this.#end = this.#bytes.copy(target, 0, this.#start, this.#end)
+      this.#start = 0
+      this.#bytes = target
+    }
+    this.#end += chunk.copy(this.#bytes, this.#end)
+  }
+
+  /** The next value, or undefined when it is not complete yet. */
+  next(): RespValue | undefined {
+    const bytes = this.#bytes.subarray(0, this.#end)
+    while (this.#start < this.#end) {
+      const item = readItem(bytes, this.#start)
+      if (item === undefined) return undefined
+      this.#start = item.end
+      if (item.count !== undefined && item.count > 0) {
+        this.#open.push({ type: item.type, count: item.count, elements: [] })
+        continue
+      }
+      let value = item.count === undefined ? item.value : withElements(item.type, [])
+      let parent = this.#open.at(-1)
+      while (parent !== undefined) {
+        parent.elements.push(value)
+        if (parent.elements.length < parent.count) break
+        value = withElements(parent.type, parent.elements)
+        this.#open.pop()
+        parent = this.#open.at(-1)
+      }
+      if (parent === undefined) return value
+    }
+    return undefined
   }
 }
 
@@ -90,14 +151,14 @@ export function asResp2(value: RespValue): RespValue {
 /** A connection that speaks bytes and gives replies as values, in order. */
 export class RespConnection {
   readonly #socket: Socket
-  #received: Buffer = Buffer.alloc(0)
+  readonly #reader = new RespReader()
   #closed = false
   readonly #waiting: ((value: RespValue | 'closed') => void)[] = []
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk])
+      this.#reader.add(chunk)
       this.#deliver()
     })
     // A reset is an end like any other to whoever waits for a reply.
@@ -124,10 +185,9 @@ export class RespConnection {
 
   #deliver(): void {
     while (this.#waiting.length > 0) {
-      const read = this.#received.length > 0 ? readRespValue(this.#received, 0) : undefined
-      if (read === undefined) return
-      this.#received = this.#received.subarray(read.end)
-      this.#waiting.shift()?.(read.value)
+      const value = this.#reader.next()
+      if (value === undefined) return
+      this.#waiting.shift()?.(value)
     }
   }
 

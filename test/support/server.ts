@@ -7,9 +7,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis, type RedisOptions } from 'ioredis'
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where the compiled tree is; `SHARDKEEP_DIST` names another one. */
-const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
+export const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
 /**
  * A program that is started in Shardkeep's place, as in `SHARDKEEP_TEST_PEER=redis-server`: a test of an application that
  * fails there as well asks for something that Redis does not promise.

@@ -4,6 +4,7 @@
  * Runs on the main thread, which keeps the libraries and tells every shard of each change.
  */
 import { globMatches } from '../../base/glob.js'
+import type { ReplyWriter } from '../../resp/reply-writer.js'
 import type { MainCall } from '../main-call.js'
 import type { CommandSpec } from '../spec.js'
 import { functionHelp } from './function-help.js'
@@ -20,12 +21,26 @@ function load(call: MainCall): void {
     replaces = true
   }
   const loaded = call.server.functions.load(call.copy(call.argc - 1), replaces)
-  if (typeof loaded === 'string') call.reply.bulkText(loaded)
+  if (typeof loaded === 'string') whenRecorded(call, (reply) => reply.bulkText(loaded))
   else call.reply.error(loaded)
 }
 
+/** Answers when the log has what was changed. */
+function whenRecorded(call: MainCall, answer: (reply: ReplyWriter) => void): void {
+  const { appendLog } = call.server
+  if (!appendLog.recordsAreAwaited) {
+    answer(call.reply)
+    return
+  }
+  const deferred = call.defer()
+  appendLog.whenRecorded(() => {
+    answer(deferred.reply)
+    deferred.send()
+  })
+}
+
 function remove(call: MainCall): void {
-  if (call.server.functions.delete(call.text(2))) call.reply.ok()
+  if (call.server.functions.delete(call.text(2))) whenRecorded(call, (reply) => reply.ok())
   else call.reply.errorText('ERR Library not found')
 }
 
@@ -39,7 +54,7 @@ function flush(call: MainCall): void {
     return
   }
   call.server.functions.flush()
-  call.reply.ok()
+  whenRecorded(call, (reply) => reply.ok())
 }
 
 /** The error of subcommands that check their number of arguments themselves. */
@@ -120,7 +135,7 @@ function restore(call: MainCall): void {
     return
   }
   const error = call.server.functions.restore(codes, policy)
-  if (error === undefined) call.reply.ok()
+  if (error === undefined) whenRecorded(call, (reply) => reply.ok())
   else call.reply.error(error)
 }
 

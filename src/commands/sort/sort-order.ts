@@ -3,7 +3,7 @@
  *
  * Used in a shard worker. Invariant: equal elements stay in the order that they came in.
  */
-import { compareBytes } from '../../base/bytes.js'
+import { compareBytes, isSpace } from '../../base/bytes.js'
 import { parseDouble } from '../../base/float.js'
 import type { ByteStrings } from './byte-strings.js'
 
@@ -77,8 +77,4 @@ export function sortNumber(bytes: Uint8Array, offset: number, length: number): n
   let begin = offset
   while (begin < end && isSpace(bytes[begin]!)) begin++
   return parseDouble(bytes, begin, end - begin)
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 }

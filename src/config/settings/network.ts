@@ -28,7 +28,7 @@ export const networkSettings: SettingArea = {
   title: 'Network and clients',
   // biome-ignore format: a table is read by its columns, one line an entry
   settings: [
-    setting('bind', bindAddresses, ['*', '-::*'], 'Addresses to listen on; after a `-` a missing one is no error.', { effect: 'active' }),
+    setting('bind', bindAddresses, ['*', '-::*'], 'Addresses to listen on; after a `-` a missing one is no error.', { appliesUnchanged: true, effect: 'active' }),
     setting('port', port, 6379n, 'TCP port; 0 for none.', { effect: 'active' }),
     setting('unixsocket', optionalPath, '', 'Path of a Unix socket to listen on.', { ...fixed, effect: 'active' }),
     setting('unixsocketperm', octal(0n, 0o777n), 0n, 'Mode of the Unix socket; 0 leaves it to the umask.', { ...fixed, effect: 'active' }),

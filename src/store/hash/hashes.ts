@@ -13,6 +13,7 @@ import { rootWordOf } from '../elements.js'
 import { keyEvents } from '../keyspace-events.js'
 import { asTwoWay } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
+import type { PackedEntries } from '../packed-entries.js'
 import { type ValueKind, WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { HashCursor } from './hash-cursor.js'
@@ -80,6 +81,20 @@ export class Hashes extends HashCursor implements ValueKind {
    */
   createFromPut(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
     this.packed.createFromPut(db, key, keyOffset, keyLength)
+  }
+
+  /**
+   * Makes a key that does not exist, with a hash of these entries, fields and values in turn, in one allocation.
+   * @returns false, with nothing made, when they are not what a small hash has here
+   * @throws ArenaFullError
+   */
+  createFromEntries(db: Database, key: Uint8Array, entries: PackedEntries, expireAtMs: number): boolean {
+    const { hashMaxListpackEntries, hashMaxListpackValue } = this.keyspace.limits
+    const { count } = entries
+    if (count === 0 || count % 2 !== 0 || count / 2 > hashMaxListpackEntries) return false
+    if (entries.textBytesMax > hashMaxListpackValue || !entries.isCanonical || !entries.hasDistinct(2)) return false
+    this.packed.createFromEntries(db, key, entries, expireAtMs)
+    return true
   }
 
   /**

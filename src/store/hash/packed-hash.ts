@@ -14,6 +14,7 @@ import { copyBytes } from '../../base/bytes.js'
 import type { Database } from '../database.js'
 import { LISTPACK_FIRST } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
+import type { PackedEntries } from '../packed-entries.js'
 import { RecordListpack } from '../record-listpack.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 
@@ -198,6 +199,14 @@ export class PackedHash extends RecordListpack {
     db.create(key, keyOffset, keyLength, ValueType.hash, Encoding.listpack, bytes, NO_EXPIRY)
     this.openHash(db)
     this.writePut()
+  }
+
+  /** Makes a key that does not exist, whose hash is these entries: fields and values in turn. */
+  createFromEntries(db: Database, key: Uint8Array, entries: PackedEntries, expireAtMs: number): void {
+    const bytes = this.bytesFor(entries)
+    db.create(key, 0, key.length, ValueType.hash, Encoding.listpack, bytes, expireAtMs)
+    this.openHash(db)
+    this.writeEntries(entries)
   }
 
   /** Moves the bytes of one field, which begin at `from` and end at `to`, to where another one begins. */

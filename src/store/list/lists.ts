@@ -19,6 +19,7 @@ import type { Database } from '../database.js'
 import type { Keyspace } from '../keyspace.js'
 import { LISTPACK_FIRST } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
+import type { PackedEntries } from '../packed-entries.js'
 import { RecordListpack } from '../record-listpack.js'
 import { type ValueKind, WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
@@ -104,6 +105,21 @@ export class Lists implements ValueKind {
     db.create(key, keyOffset, keyLength, ValueType.list, Encoding.listpack, LISTPACK_EMPTY_BYTES, expireAtMs)
     this.record.open(db)
     this.record.writeEmpty()
+  }
+
+  /**
+   * Makes a key that does not exist, with a list of these entries.
+   * @returns false, with nothing made, when they are too many for a small list
+   * @throws ArenaFullError
+   */
+  createFromEntries(db: Database, key: Uint8Array, entries: PackedEntries, expireAtMs: number): boolean {
+    const { record } = this
+    const bytes = record.bytesFor(entries)
+    if (entries.count === 0 || !entries.isCanonical || !this.fitsRecord(bytes, entries.count)) return false
+    db.create(key, 0, key.length, ValueType.list, Encoding.listpack, bytes, expireAtMs)
+    record.open(db)
+    record.writeEntries(entries)
+    return true
   }
 
   /**

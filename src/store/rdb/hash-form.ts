@@ -12,8 +12,10 @@ import { copyBytes } from '../../base/bytes.js'
 import { parseSafeInteger } from '../../base/integer.js'
 import type { Database } from '../database.js'
 import type { Hashes } from '../hash/hashes.js'
+import { PackedEntries } from '../packed-entries.js'
 import { Encoding, NO_EXPIRY } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource, ZipmapSource } from './element-source.js'
+import { packStrings } from './packed-strings.js'
 import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
@@ -22,6 +24,9 @@ import type { RdbWriter } from './rdb-writer.js'
 /** Entries for each field of a listpack, and in one with times. */
 const PAIR = 2
 const TRIPLE = 3
+
+/** What is being loaded: no call keeps it. */
+const entries = new PackedEntries()
 
 /** A field and a value take a byte each. */
 const FIELD_BYTES_MIN = 2
@@ -119,8 +124,21 @@ export function loadHash(reader: RdbReader, rdbType: number, target: LoadTarget)
       loadWithTimes(reader, target, 0)
       return
     default:
-      addFields(reader, new StringSource(reader, reader.count(FIELD_BYTES_MIN) * PAIR), target)
+      loadPlain(reader, target)
   }
+}
+
+/** Fields and values as strings. What is too large for a small hash is a table from the beginning. */
+function loadPlain(reader: RdbReader, target: LoadTarget): void {
+  const { db, key, expireAtMs } = target
+  const { hashes, limits } = db.keyspace
+  const fields = reader.count(FIELD_BYTES_MIN)
+  const { position } = reader
+  const isSmall =
+    fields <= limits.hashMaxListpackEntries && packStrings(reader, fields * PAIR, limits.hashMaxListpackValue, entries)
+  if (isSmall && hashes.createFromEntries(db, key, entries, expireAtMs)) return
+  reader.position = position
+  addFields(reader, new StringSource(reader, fields * PAIR), target, !isSmall)
 }
 
 /** A hash that is being loaded, field by field. */
@@ -130,9 +148,11 @@ class HashBeingLoaded {
   private field = new Uint8Array(64)
   private fieldLength = 0
 
+  /** @param isLarge whether it is known to be too large for a listpack */
   constructor(
     private readonly reader: RdbReader,
     private readonly target: LoadTarget,
+    private readonly isLarge = false,
   ) {
     this.hashes = target.db.keyspace.hashes
   }
@@ -146,9 +166,8 @@ class HashBeingLoaded {
 
   /** Adds the field with this value. */
   add({ text, textOffset, textLength }: ElementSource): void {
-    const { hashes, target, field, fieldLength } = this
-    if (!this.isMade) hashes.create(target.db, target.key, 0, target.key.length)
-    this.isMade = true
+    const { hashes, field, fieldLength } = this
+    if (!this.isMade) this.create()
     const isNew = hashes.set(field, 0, fieldLength, text, textOffset, textLength, false)
     if (!isNew) this.reader.fail('a hash with each field once')
   }
@@ -160,6 +179,14 @@ class HashBeingLoaded {
     hashes.setFoundExpiry(timeMs)
   }
 
+  private create(): void {
+    const { hashes, isLarge } = this
+    const { db, key } = this.target
+    if (isLarge) hashes.createEmpty(db, key, 0, key.length, Encoding.hashtable, NO_EXPIRY)
+    else hashes.create(db, key, 0, key.length)
+    this.isMade = true
+  }
+
   end(): void {
     if (!this.isMade) this.reader.failEmpty('a hash with fields')
     const { db, expireAtMs } = this.target
@@ -168,8 +195,8 @@ class HashBeingLoaded {
   }
 }
 
-function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget): void {
-  const hash = new HashBeingLoaded(reader, target)
+function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget, isLarge = false): void {
+  const hash = new HashBeingLoaded(reader, target, isLarge)
   while (source.next()) {
     hash.takeField(source)
     if (!source.next()) reader.fail('a value for each field')
@@ -178,7 +205,11 @@ function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget)
   hash.end()
 }
 
+/** A listpack that is what this server would make is taken as a whole, any other one field by field. */
 function loadListpack(reader: RdbReader, target: LoadTarget): void {
+  const { db, key, expireAtMs } = target
+  const isWellFormed = entries.open(reader.text, reader.textOffset, reader.textLength)
+  if (isWellFormed && db.keyspace.hashes.createFromEntries(db, key, entries, expireAtMs)) return
   addFields(reader, new ListpackSource(reader.text, reader.textOffset, reader.textLength), target)
 }
 

@@ -5,11 +5,17 @@
  */
 import type { Database } from '../database.js'
 import type { Lists } from '../list/lists.js'
+import { PackedEntries } from '../packed-entries.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource } from './element-source.js'
 import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { QUICKLIST_NODE_PACKED, QUICKLIST_NODE_PLAIN, RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
+
+const WHAT_IS_EXPECTED = 'a list with elements'
+
+/** What is being loaded: no call keeps it. */
+const entries = new PackedEntries()
 
 export const listForm: RdbForm = {
   rdbType: () => RdbType.listQuicklist2,
@@ -33,46 +39,56 @@ function writePiece(writer: RdbWriter, isPlain: boolean, bytes: Uint8Array, offs
   writer.string(bytes, offset, length)
 }
 
-export function loadList(reader: RdbReader, rdbType: number, { db, key, expireAtMs }: LoadTarget): void {
+export function loadList(reader: RdbReader, rdbType: number, target: LoadTarget): void {
+  const { db, key, expireAtMs } = target
   const { lists } = db.keyspace
-  lists.create(db, key, 0, key.length, expireAtMs)
-  switch (rdbType) {
-    case RdbType.list:
-      append(lists, db, new StringSource(reader, reader.count(1)))
-      break
-    case RdbType.listZiplist:
-      reader.string()
-      append(lists, db, new ZiplistSource(reader.text, reader.textOffset, reader.textLength))
-      break
-    case RdbType.listQuicklist:
-      for (let pieces = reader.count(1); pieces > 0; pieces--) {
-        reader.string()
-        append(lists, db, new ZiplistSource(reader.text, reader.textOffset, reader.textLength))
-      }
-      break
-    default:
-      for (let pieces = reader.count(2); pieces > 0; pieces--) appendPiece(reader, lists, db)
+  if (rdbType === RdbType.listQuicklist2) {
+    loadPieces(reader, target)
+    return
   }
-  if (lists.length(db) === 0) reader.failEmpty('a list with elements')
+  lists.create(db, key, 0, key.length, expireAtMs)
+  if (rdbType === RdbType.list) {
+    append(lists, db, new StringSource(reader, reader.count(1)))
+  } else {
+    const pieces = rdbType === RdbType.listZiplist ? 1 : reader.count(1)
+    for (let left = pieces; left > 0; left--) appendZiplist(reader, lists, db)
+  }
+  if (lists.length(db) === 0) reader.failEmpty(WHAT_IS_EXPECTED)
+}
+
+/** Most lists are one piece, and small. */
+function loadPieces(reader: RdbReader, target: LoadTarget): void {
+  const { db, key, expireAtMs } = target
+  const { lists } = db.keyspace
+  const pieces = reader.count(2)
+  for (let left = pieces; left > 0; left--) {
+    const isPlain = readPiece(reader)
+    const { text, textOffset, textLength } = reader
+    if (!isPlain && !entries.open(text, textOffset, textLength)) reader.fail('a listpack')
+    if (pieces === 1 && !isPlain && lists.createFromEntries(db, key, entries, expireAtMs)) return
+    if (left === pieces) lists.create(db, key, 0, key.length, expireAtMs)
+    if (isPlain) lists.push(db, false, text, textOffset, textLength)
+    else if (entries.isCanonical) lists.appendListpack(db, text, textOffset, textLength)
+    else append(lists, db, new ListpackSource(text, textOffset, textLength))
+  }
+  if (pieces === 0 || lists.length(db) === 0) reader.failEmpty(WHAT_IS_EXPECTED)
+}
+
+/** Reads a piece. @returns whether it is one element as it is, else a listpack */
+function readPiece(reader: RdbReader): boolean {
+  const form = reader.length()
+  reader.string()
+  // As in Redis; what can be written there as plain is long.
+  if (reader.textLength === 0) reader.fail('a piece of a list')
+  if (form !== QUICKLIST_NODE_PLAIN && form !== QUICKLIST_NODE_PACKED) reader.fail('the form of a piece of a list')
+  return form === QUICKLIST_NODE_PLAIN
+}
+
+function appendZiplist(reader: RdbReader, lists: Lists, db: Database): void {
+  reader.string()
+  append(lists, db, new ZiplistSource(reader.text, reader.textOffset, reader.textLength))
 }
 
 function append(lists: Lists, db: Database, source: ElementSource): void {
   while (source.next()) lists.push(db, false, source.text, source.textOffset, source.textLength)
-}
-
-/** Appends a piece; a listpack as a whole if it is what this server would make, else element by element. */
-function appendPiece(reader: RdbReader, lists: Lists, db: Database): void {
-  const form = reader.length()
-  reader.string()
-  const { text, textOffset, textLength } = reader
-  // As in Redis; what can be written there as plain is long.
-  if (textLength === 0) reader.fail('a piece of a list')
-  if (form === QUICKLIST_NODE_PLAIN) {
-    lists.push(db, false, text, textOffset, textLength)
-    return
-  }
-  if (form !== QUICKLIST_NODE_PACKED) reader.fail('the form of a piece of a list')
-  const source = new ListpackSource(text, textOffset, textLength)
-  if (source.isCanonical()) lists.appendListpack(db, text, textOffset, textLength)
-  else append(lists, db, source)
 }

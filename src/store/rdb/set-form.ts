@@ -7,14 +7,21 @@ import { assert } from '../../base/assert.js'
 import { copyBytes } from '../../base/bytes.js'
 import type { Database } from '../database.js'
 import { checkIntset, Intset } from '../intset.js'
+import { PackedEntries } from '../packed-entries.js'
+import { RecordListpack } from '../record-listpack.js'
 import { type MemberVisitor, VISITED } from '../set/open-set.js'
 import { WHOLE } from '../value-kind.js'
 import { Encoding, ValueType } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource } from './element-source.js'
+import { packStrings } from './packed-strings.js'
 import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
+
+/** What is being loaded: no call keeps it. */
+const entries = new PackedEntries()
+const pack = new RecordListpack()
 
 export const setForm: RdbForm = {
   rdbType: (db: Database) => (db.encoding === Encoding.intset ? RdbType.setIntset : RdbType.set),
@@ -46,12 +53,32 @@ export function loadSet(reader: RdbReader, rdbType: number, target: LoadTarget):
     loadIntset(reader, target)
   } else if (rdbType === RdbType.setListpack) {
     reader.string()
-    const source = new ListpackSource(reader.text, reader.textOffset, reader.textLength)
+    const { text, textOffset, textLength } = reader
+    if (entries.open(text, textOffset, textLength) && makeSmall(target)) return
+    const source = new ListpackSource(text, textOffset, textLength)
     addMembers(reader, source, source.count, target)
   } else {
     const count = reader.count(1)
+    const { position } = reader
+    const { setMaxListpackEntries, setMaxListpackValue } = target.db.keyspace.limits
+    const isSmall = count <= setMaxListpackEntries && packStrings(reader, count, setMaxListpackValue, entries)
+    if (isSmall && makeSmall(target)) return
+    reader.position = position
     addMembers(reader, new StringSource(reader, count), count, target)
   }
+}
+
+/** Makes a small set of strings of the entries. @returns false, with nothing made, when they are not what it has here */
+function makeSmall({ db, key, expireAtMs }: LoadTarget): boolean {
+  const { limits } = db.keyspace
+  const { count } = entries
+  if (count === 0 || count > limits.setMaxListpackEntries || entries.textBytesMax > limits.setMaxListpackValue)
+    return false
+  if (entries.areIntegers || !entries.isCanonical || !entries.hasDistinct(1)) return false
+  db.create(key, 0, key.length, ValueType.set, Encoding.listpack, pack.bytesFor(entries), expireAtMs)
+  pack.open(db)
+  pack.writeEntries(entries)
+  return true
 }
 
 function addMembers(reader: RdbReader, source: ElementSource, expected: number, target: LoadTarget): void {

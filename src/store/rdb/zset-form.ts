@@ -6,6 +6,9 @@
 import { compareBytes, copyBytes } from '../../base/bytes.js'
 import { parseDouble } from '../../base/float.js'
 import type { Database } from '../database.js'
+import { integerAt } from '../listpack-entry.js'
+import { PackedEntries } from '../packed-entries.js'
+import { RecordListpack } from '../record-listpack.js'
 import { WHOLE } from '../value-kind.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { AddResult } from '../zset/sorted-set.js'
@@ -20,6 +23,11 @@ const PAIR = 2
 
 /** A member of one byte takes two, and a score one more. */
 const ELEMENT_BYTES_MIN = 2
+
+/** What is being loaded: no call keeps it. */
+const entries = new PackedEntries()
+const pack = new RecordListpack()
+const otherPack = new RecordListpack()
 
 export const zsetForm: RdbForm = {
   rdbType: (db: Database) => (db.encoding === Encoding.listpack ? RdbType.zsetListpack : RdbType.zset2),
@@ -64,8 +72,10 @@ export function loadZset(reader: RdbReader, rdbType: number, target: LoadTarget)
         target,
       )
       return
-    default:
-      addElements(reader, new PlainElements(reader, reader.count(ELEMENT_BYTES_MIN), rdbType), target)
+    default: {
+      const count = reader.count(ELEMENT_BYTES_MIN)
+      addElements(reader, new PlainElements(reader, count, rdbType), target, count)
+    }
   }
 }
 
@@ -127,13 +137,14 @@ class PackedElements implements ScoredSource {
   }
 }
 
-function addElements(reader: RdbReader, source: ScoredSource, { db, key, expireAtMs }: LoadTarget): void {
+/** @param expected how many there are, as far as is known: a set that will be large is not made small first */
+function addElements(reader: RdbReader, source: ScoredSource, { db, key, expireAtMs }: LoadTarget, expected = 1): void {
   const { set } = db.keyspace.sortedSets
   let isMade = false
   while (source.next()) {
     const { text, textOffset, textLength, score } = source
     if (Number.isNaN(score)) reader.fail('a score')
-    if (!isMade) set.create(db, key, 0, key.length, textLength)
+    if (!isMade) set.create(db, key, 0, key.length, textLength, expected)
     isMade = true
     const result = set.add(text, textOffset, textLength, score, 0)
     if (result !== AddResult.added) reader.fail('a sorted set with each member once')
@@ -145,38 +156,59 @@ function addElements(reader: RdbReader, source: ScoredSource, { db, key, expireA
 /** A listpack that is what this server would make is taken as it is, any other one element by element. */
 function loadListpack(reader: RdbReader, target: LoadTarget): void {
   const { text, textOffset, textLength } = reader
-  const entries = new ListpackSource(text, textOffset, textLength)
   const { db, key, expireAtMs } = target
-  const count = entries.count / PAIR
   const isTaken =
-    count > 0 &&
-    count <= db.keyspace.limits.zsetMaxListpackEntries &&
+    entries.open(text, textOffset, textLength) &&
+    entries.count > 0 &&
+    entries.count % PAIR === 0 &&
+    entries.count / PAIR <= db.keyspace.limits.zsetMaxListpackEntries &&
+    entries.isCanonical &&
     entries.hasDistinct(PAIR) &&
-    entries.isCanonical() &&
-    isInOrder(new PackedElements(entries))
+    isInOrder()
   if (!isTaken) {
-    entries.rewind()
-    addElements(reader, new PackedElements(entries), target)
+    addElements(reader, new PackedElements(new ListpackSource(text, textOffset, textLength)), target)
     return
   }
-  db.create(key, 0, key.length, ValueType.zset, Encoding.listpack, textLength, expireAtMs)
-  copyBytes(text, textOffset, db.bytes, db.valueOffset, textLength)
+  db.create(key, 0, key.length, ValueType.zset, Encoding.listpack, pack.bytesFor(entries), expireAtMs)
+  pack.open(db)
+  pack.writeEntries(entries)
 }
 
-/** Whether each element comes behind the one before it by score and member, and all scores are numbers. */
-function isInOrder(source: ScoredSource): boolean {
-  let last = new Uint8Array(64)
-  let lastLength = 0
+/** Whether each element of the entries comes behind the one before it by score and member, and all scores are numbers. */
+function isInOrder(): boolean {
+  const { starts, count } = entries
   let lastScore = Number.NEGATIVE_INFINITY
-  for (let isFirst = true; source.next(); isFirst = false) {
-    const { text, textOffset, textLength, score } = source
-    if (Number.isNaN(score) || score < lastScore) return false
-    if (!isFirst && score === lastScore && compareBytes(text, textOffset, textLength, last, 0, lastLength) <= 0)
-      return false
-    if (textLength > last.length) last = new Uint8Array(textLength * 2)
-    copyBytes(text, textOffset, last, 0, textLength)
-    lastLength = textLength
+  for (let i = 0; i < count; i += PAIR) {
+    const score = scoreAt(starts[i + 1]!)
+    // Also where it is NaN.
+    if (!(score >= lastScore)) return false
+    if (i > 0 && score === lastScore && compareTexts(starts[i - PAIR]!, starts[i]!) >= 0) return false
     lastScore = score
   }
   return true
+}
+
+function scoreAt(at: number): number {
+  const { bytes } = entries
+  const integer = integerAt(bytes, at)
+  if (!Number.isNaN(integer)) return integer
+  pack.stand(bytes, 0)
+  pack.read(at)
+  return parseDouble(bytes, pack.valueOffset, pack.valueLength)
+}
+
+/** The order of two entries as texts. */
+function compareTexts(left: number, right: number): number {
+  pack.stand(entries.bytes, 0)
+  otherPack.stand(entries.bytes, 0)
+  pack.read(left)
+  otherPack.read(right)
+  return compareBytes(
+    pack.valueBytes,
+    pack.valueOffset,
+    pack.valueLength,
+    otherPack.valueBytes,
+    otherPack.valueOffset,
+    otherPack.valueLength,
+  )
 }

@@ -6,6 +6,7 @@
  *
  * Text form: https://redis.io/docs/latest/develop/data-types/streams/#entry-ids
  */
+import { isSpace } from '../../base/bytes.js'
 import { isCanonicalInt64, parseUnsigned, writeBigInt, writeInteger } from '../../base/integer.js'
 
 export const STREAM_ID_WORDS = 4
@@ -235,11 +236,6 @@ function parseUint64(bytes: Uint8Array, offset: number, length: number): boolean
   parsedHigh = Number(value >> 32n) | 0
   parsedLow = Number(value & 0xffffffffn) | 0
   return true
-}
-
-/** The spaces of the C locale. */
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 }
 
 function writeUint64(bytes: Uint8Array, offset: number, high: number, low: number): number {

@@ -85,11 +85,19 @@ export class SortedSet {
 
   /**
    * Makes a key, which does not exist, with an empty sorted set for which elements of this length are meant, and opens it.
+   * @param expected how many will follow, about: a set that will be large is not made small first
    * @throws ArenaFullError
    */
-  create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number, memberLength: number): void {
+  create(
+    db: Database,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    memberLength: number,
+    expected = 1,
+  ): void {
     const { zsetMaxListpackEntries, zsetMaxListpackValue } = this.limits
-    if (zsetMaxListpackEntries === 0 || memberLength > zsetMaxListpackValue) {
+    if (expected > zsetMaxListpackEntries || zsetMaxListpackEntries === 0 || memberLength > zsetMaxListpackValue) {
       const { skiplist } = Encoding
       db.create(key, keyOffset, keyLength, ValueType.zset, skiplist, SORTED_SET_ROOT_BYTES, NO_EXPIRY)
       this.open(db)
