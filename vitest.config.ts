@@ -4,9 +4,6 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These kill and starve real servers for minutes, and find faults that are known and not mended yet (see the changelog):
-    // `npm run test:durability` runs them.
-    exclude: process.env.DURX === '1' ? [] : process.env.DURABILITY === undefined ? ['test/durability/**'] : [],
     // Most tests wait for a server most of the time.
     maxWorkers: 2,
     // A machine that stands still for a second may fail a test that measures time; what fails twice is broken.

@@ -42,6 +42,8 @@ export function render(results: readonly Recorded[]): string {
     evalsha(results),
     bullmq(results),
     stall(results),
+    load(results),
+    persistence(results),
   ].filter((text) => text !== '')
   return sections.length === 0 ? '_Nothing has been measured yet._' : sections.join('\n\n')
 }
@@ -217,6 +219,49 @@ function stall(results: readonly Recorded[]): string {
     `PING every millisecond while a pipelined load makes the keyspace grow to ${rows[0]?.keys} keys, in milliseconds. ${where(rows)}`,
     '',
     markdownTable(['server', 'shards', 'idle max', 'p99', 'p99.9', 'max'], lines),
+  ].join('\n')
+}
+
+function load(results: readonly Recorded[]): string {
+  const rows = newest(results, 'load', (one) => [one.shards, one.peer?.name, one.command, one.keys].join())
+  if (rows.length === 0) return ''
+  const lines = rows.map((row): Cell[] => [
+    row.command ?? '',
+    shards(row),
+    row.own.loadSeconds?.toFixed(2) ?? '',
+    row.own.startSeconds?.toFixed(2) ?? '',
+    nameOf(row.peer),
+    row.peer?.loadSeconds?.toFixed(2) ?? '',
+    row.peer?.startSeconds?.toFixed(2) ?? '',
+    `${row.ratio?.toFixed(2)}×`,
+  ])
+  return [
+    `Seconds to load ${rows[0]?.keys} keys, and from the start of the process until it takes commands; the ratio is that of the ` +
+      `loads, below 1 where Shardkeep is faster. ${where(rows)}`,
+    '',
+    markdownTable(['data', 'shards', 'load', 'start', 'compared with', 'load', 'start', 'ratio'], lines),
+  ].join('\n')
+}
+
+function persistence(results: readonly Recorded[]): string {
+  const rows = newest(results, 'persistence', (one) => [one.shards, one.peer?.name, one.command, one.pipeline].join())
+  if (rows.length === 0) return ''
+  const lines = rows.map((row): Cell[] => [
+    row.command ?? '',
+    row.pipeline ?? '',
+    shards(row),
+    row.own.opsPerSecond ?? '',
+    ms(row.own.p99Ms),
+    nameOf(row.peer),
+    row.peer?.opsPerSecond ?? '',
+    ms(row.peer?.p99Ms),
+    `${row.ratio?.toFixed(2)}×`,
+  ])
+  return [
+    `Writes a second with the append-only log on, both logs on the same disk, p99 in milliseconds: ${rows[0]?.clients} connections, ` +
+      `${rows[0]?.valueBytes}-byte values. ${where(rows)}`,
+    '',
+    markdownTable(['load', 'pipeline', 'shards', 'ops/s', 'p99', 'compared with', 'ops/s', 'p99', 'ratio'], lines),
   ].join('\n')
 }
 

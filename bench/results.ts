@@ -33,6 +33,14 @@ export interface Figures {
   readonly idleMaxMs?: number
   readonly bytesPerKey?: number
   readonly heapGrowthBytes?: number | null
+  /** Of a start: how long the load took, and all until commands were taken. */
+  readonly loadSeconds?: number
+  readonly startSeconds?: number
+  /** Of a save: p99.9 without and with it, the memory that it took in percent of the data, and how long it took. */
+  readonly p999BeforeMs?: number
+  readonly p999Ratio?: number
+  readonly extraPercent?: number
+  readonly saveSeconds?: number
 }
 
 export interface Measurement {

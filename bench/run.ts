@@ -6,12 +6,15 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { bgsave } from './scenarios/bgsave.js'
 import { bullmq } from './scenarios/bullmq.js'
 import { collectionMemory } from './scenarios/collection-memory.js'
 import { evalsha } from './scenarios/evalsha.js'
 import { fuzz } from './scenarios/fuzz.js'
+import { load } from './scenarios/load.js'
 import { memory } from './scenarios/memory.js'
 import { neighbour } from './scenarios/neighbour.js'
+import { persistence } from './scenarios/persistence.js'
 import { pubsub } from './scenarios/pubsub.js'
 import { soak } from './scenarios/soak.js'
 import { stall } from './scenarios/stall.js'
@@ -28,25 +31,28 @@ const USAGE = `npm run bench -- [scenario] [options]
   pubsub          messages delivered to 100 subscribers
   evalsha         short scripts, and scripts of 1 ms on keys of all shards (at 1 and at 4 shards)
   bullmq          jobs of BullMQ added and processed a second
+  bgsave          memory and p99.9 of SETs during a save in the background
+  load            time to load an RDB file and an append-only log (at 1 and at 4 shards)
+  persistence     SET while every write goes to the append-only log, appendfsync everysec and always (at 1 and at 4 shards)
   tail            p99.9 with millions of keys and writes
   stall           longest stall while the keyspace grows
   soak            long mixed load with every answer checked
   fuzz            hostile input next to a session whose answers are checked
 
   --quick              throughput only: about 40 s, prints geometric means, records nothing
-  --shards 1,2,4       soak, fuzz, evalsha and bullmq take each of them, the others the first (default max(1, cores - 1))
+  --shards 1,2,4       soak, fuzz, evalsha, bullmq, load and persistence take each of them, the others the first (default max(1, cores - 1))
   --peer name=path     compare with this server too; may be repeated
   --no-redis           do not compare with redis-server
   --server PATH        what to measure (default dist/src/cli.js)
   --commands set,get   throughput
-  --pipelines 1,16,64  throughput, evalsha (1,16)
-  --clients 50         throughput, evalsha, tail
-  --rounds 7           throughput, evalsha, bullmq
-  --seconds N          tail (60), soak (600), fuzz (60)
-  --keys N             memory (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000), jobs of
+  --pipelines 1,16,64  throughput, evalsha and persistence (1,16)
+  --clients 50         throughput, evalsha, persistence, tail, bgsave
+  --rounds 7           throughput, evalsha, bullmq, load, persistence, bgsave (5)
+  --seconds N          tail (60), soak (600), fuzz (60), bgsave (5: without a save, in each round)
+  --keys N             memory, load and bgsave (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000), jobs of
                        bullmq (2000)
-  --rate N             tail: open loop with N commands a second instead of a closed loop
-  --seed N             tail, soak, fuzz (default: random, printed)`
+  --rate N             tail: open loop with N commands a second instead of a closed loop; bgsave (50000)
+  --seed N             tail, load, bgsave, soak, fuzz (default: random, printed)`
 
 const CORE_COMMANDS = 'set,get,incr,mset'
 /** The default tests of redis-benchmark but those of CORE_COMMANDS; MSET belongs to both. */
@@ -136,6 +142,36 @@ async function main(): Promise<void> {
         clients: Number(values.clients),
         seconds: number(values.seconds, 60),
         ratePerSecond: Number(values.rate),
+        seed,
+      })
+    case 'load':
+      process.stdout.write(`seed ${seed}\n`)
+      return load({
+        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        peers,
+        keys: number(values.keys, 2_000_000),
+        rounds: number(values.rounds, 7),
+        seed,
+      })
+    case 'persistence':
+      return persistence({
+        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        peers,
+        pipelines: (values.pipelines ?? '1,16').split(',').map(Number),
+        clients: Number(values.clients),
+        rounds: number(values.rounds, 7),
+        turnSeconds: values.quick ? 0.3 : 1,
+      })
+    case 'bgsave':
+      process.stdout.write(`seed ${seed}\n`)
+      return bgsave({
+        own,
+        peers,
+        keys: number(values.keys, 2_000_000),
+        clients: Number(values.clients),
+        rounds: number(values.rounds, 5),
+        secondsBefore: number(values.seconds, 5),
+        ratePerSecond: values.rate === '0' ? 50_000 : Number(values.rate),
         seed,
       })
     case 'stall': {

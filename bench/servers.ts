@@ -5,7 +5,7 @@
  * and listen on a loopback port of their own.
  */
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -98,8 +98,15 @@ export class RunningServer {
     return tail(logOf(this.#folder))
   }
 
-  async stop(): Promise<void> {
+  /** All that the server wrote so far. */
+  log(): string {
+    return readFileSync(logOf(this.#folder), 'utf8')
+  }
+
+  /** @param keptIn a folder for the files that the server leaves */
+  async stop(keptIn?: string): Promise<void> {
     await stopChild(this.#child)
+    if (keptIn !== undefined) cpSync(this.#folder, keptIn, { recursive: true })
     rmSync(this.#folder, { recursive: true, force: true })
     folders.delete(this.#folder)
   }

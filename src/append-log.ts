@@ -12,7 +12,7 @@ import type { AppendLogServices, AppendLogState } from './commands/append-log-se
 import { shardEmpty, shardJournal, shardJournalSettings, shardMark, shardRecord } from './commands/journal.js'
 import type { Configuration } from './config/configuration.js'
 import { systemErrorText, textOfErrno } from './config/system-error.js'
-import { type BaseFormat, closeFiles, LogFiles, type OpenFile } from './log-files.js'
+import { type BaseFormat, closeFiles, FilesNotChangedError, LogFiles, type OpenFile } from './log-files.js'
 import { LogSync } from './log-sync.js'
 import type { DispatchPolicy } from './net/dispatch-policy.js'
 import { encodeError } from './resp/errors.js'
@@ -51,10 +51,10 @@ export interface AppendLogSurroundings {
    */
   readonly saveBase: (finalPath: string, format: BaseFormat, atCut: (gsn: number) => void) => Promise<void>
   /**
-   * Has the data set loaded from the log's files, while clients are told so; `empty` removes the one that is there.
+   * Tells clients that the data set is being loaded for as long as `change` goes on, which is given what loads it from the files.
    * @throws LoadError, AppendLogLoadError
    */
-  readonly loadAnew: (empty: () => Promise<void>) => Promise<LoadedLog | null>
+  readonly whileLoading: (change: (load: () => Promise<LoadedLog | null>) => Promise<void>) => Promise<void>
   /** The number given last. */
   readonly gsn: () => number
   /** Where replies wait for the disk; null with one shard, which does that by itself. */
@@ -68,15 +68,6 @@ export interface LoadedLog {
   readonly needsRewrite: boolean
 }
 
-/** Shards go on with the files that they had: the log was turned off, or records for those files cannot be written. */
-class FilesNotChangedError extends Error {
-  readonly code = 'AOF_FILES_NOT_CHANGED'
-
-  constructor() {
-    super('the shards have not changed to new files')
-  }
-}
-
 export class AppendLog implements AppendLogServices, AppendLogState {
   isRewriteScheduled = false
   isLastRewriteOk = true
@@ -88,6 +79,10 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   #isOn = false
   /** It is to be on, but there is no base yet that what is logged could stand behind: the manifest stays as it is. */
   #isBeginning = false
+  /** CONFIG SET is about to begin a rewrite. */
+  #isTurningOn = false
+  /** Changes of what shards write to, or of when they sync, that are under way. */
+  #changes = 0
   readonly #files: LogFiles
   #open: readonly OpenFile[] = []
   /** While shards change to the files in `#open`: those that they had before. */
@@ -219,8 +214,9 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     const { gate, gsn } = this.surroundings
     if (this.#syncsAlways) gate?.turnOn(gsn())
     else gate?.turnOff()
+    this.#changes++
     await change()
-    if (this.#isOn && this.#syncsAlways) gate?.settled()
+    if (--this.#changes === 0 && this.#isOn && this.#syncsAlways) gate?.settled()
   }
 
   /** To be called at the end of a turn: has all shards sync, if it has brought writes that clients wait for. */
@@ -232,8 +228,7 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   }
 
   #tellAll(command: typeof shardMark, argv: readonly Uint8Array[]): Promise<unknown> {
-    const { shards } = this.surroundings
-    return Promise.all(Array.from({ length: shards.shardCount }, (_, shard) => shards.ask(shard, command, argv, 0, 0)))
+    return this.surroundings.shards.askAll(command, argv)
   }
 
   /** The log gets commands that the main thread has executed, as one operation of the first shard's. */
@@ -254,7 +249,7 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   }
 
   rewrite(): void {
-    if (!this.isRewriting) this.#rewriteInBackground()
+    if (!this.isRewriting && !this.#isTurningOn) this.#rewriteInBackground()
   }
 
   /** @param opened the files that the shards are to go on with, where they are there already */
@@ -299,7 +294,7 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   }
 
   async #rewrite(prepared?: readonly OpenFile[]): Promise<void> {
-    const { clock, saveBase } = this.surroundings
+    const { clock, config, saveBase } = this.surroundings
     const isAnnounced = !this.#isBeginning
     // Else it is known already what is there.
     if (!this.#isOn && isAnnounced) await this.#files.prepare()
@@ -310,7 +305,7 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     // As in Redis it may be asked for while nothing is logged: then there is a base, and nothing behind it.
     const opened = prepared ?? (this.#isOn || this.#isBeginning ? await this.#openNext() : [])
     const files = opened.map(({ file }) => file)
-    const format = this.surroundings.config.flag('aof-use-rdb-preamble') ? 'rdb' : 'aof'
+    const format = config.flag('aof-use-rdb-preamble') ? 'rdb' : 'aof'
     const { name, seq } = this.#files.nextBase(format)
     const closedBytes = this.#closedBytes
     let switched: Promise<boolean> | undefined
@@ -346,33 +341,42 @@ export class AppendLog implements AppendLogServices, AppendLogState {
       await this.#turnOff()
       return undefined
     }
-    // It is for a log as it was.
-    while (this.#running !== null) await this.#running.catch(() => {})
+    this.#isTurningOn = true
     try {
+      // A rewrite that goes on is for a log as it was.
+      while (this.#running !== null) await this.#running.catch(() => {})
       await this.#files.prepare()
+      const opened = await this.#files.openNext(this.surroundings.gsn(), false)
       this.#isBeginning = true
-      this.#rewriteInBackground(await this.#openNext())
+      this.#rewriteInBackground(opened)
       return undefined
     } catch (error) {
-      this.#isBeginning = false
       if (!(error instanceof ManifestError) && (error as NodeJS.ErrnoException).errno === undefined) throw error
       this.surroundings.log.warning(`Can't open the append-only file: ${systemErrorText(error)}`)
       return NOT_TURNED_ON
+    } finally {
+      this.#isTurningOn = false
     }
   }
 
   async #turnOff(): Promise<void> {
     this.#isOn = false
     this.#isBeginning = false
-    this.surroundings.gate?.turnOff()
-    await this.#leave(0)
+    const { shards } = this.surroundings
+    const lock = shards.lockAll()
+    await this.#leave(lock.owner)
+    shards.unlock(lock)
   }
 
-  /** Has the shards write to no file any more. @param owner of a lock on whose behalf they are asked, 0 for none */
+  /**
+   * Has the shards write to no file any more. All keys are locked, so that everything older is complete in all files.
+   * @param owner that of the lock
+   */
   async #leave(owner: number): Promise<void> {
-    const { shards } = this.surroundings
+    const { shards, gate } = this.surroundings
     const off = [asciiBytes('-1'), ...this.#settings]
     await Promise.all(this.#open.map((_, shard) => shards.ask(shard, shardJournal, off, 0, owner)))
+    gate?.turnOff()
     this.#sync.beginChange()
     await this.#sync.endChange()
     await closeFiles(this.#open)
@@ -391,18 +395,21 @@ export class AppendLog implements AppendLogServices, AppendLogState {
 
   async #reload(): Promise<void> {
     while (this.#running !== null) await this.#running.catch(() => {})
-    const { shards, gate, loadAnew, log } = this.surroundings
+    const { shards, whileLoading, log } = this.surroundings
     const wasOn = this.#isOn
     this.#isOn = false
-    const loaded = await loadAnew(async () => {
+    await whileLoading(async (load) => {
       // Behind everything that is under way.
       const lock = shards.lockAll()
       await this.#leave(lock.owner)
-      gate?.turnOff()
       await Promise.all(lock.shards.map((shard) => shards.ask(shard, shardEmpty, [], 0, lock.owner)))
       shards.unlock(lock)
+      const loaded = await load()
+      this.#files.forget()
+      // Before anybody can write again.
+      if (wasOn) await this.start(loaded)
+      else await this.#files.prepare(loaded?.manifest)
     })
-    if (wasOn) await this.start(loaded)
     log.notice('Append Only File loaded by DEBUG LOADAOF')
   }
 

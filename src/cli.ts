@@ -8,6 +8,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { crashReport } from './base/crash-report.js'
 import { parseCommandLine } from './config/command-line.js'
 import type { Configuration } from './config/configuration.js'
 import { loadConfiguration } from './config/redis-conf.js'
@@ -161,6 +162,10 @@ function endOnSignals(server: RunningServer, configuration: Configuration, log: 
   }
   process.on('SIGINT', end)
   process.on('SIGTERM', end)
+  process.once('SIGABRT', () => {
+    log.warning(crashReport('SIGABRT'))
+    process.abort()
+  })
 }
 
 /**

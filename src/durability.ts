@@ -51,7 +51,7 @@ export class Durability {
         if (format === 'rdb') await this.persistence.saveBase(finalPath, atCut)
         else await this.#saveCommands(finalPath, atCut)
       },
-      loadAnew: (empty) => this.#loadAnew(empty),
+      whileLoading: (change) => this.#loadAnew(change),
     })
     this.backups = new Backups({
       config,
@@ -125,14 +125,15 @@ export class Durability {
     }
   }
 
-  async #loadAnew(empty: () => Promise<void>): Promise<LoadedAppendLog | null> {
-    const loaded = await this.persistence.whileLoading(async (progress) => {
-      await empty()
-      this.surroundings.functions.flush()
-      return this.#loadLog(progress)
+  async #loadAnew(change: (load: () => Promise<LoadedAppendLog | null>) => Promise<void>): Promise<void> {
+    await this.persistence.whileLoading(async (progress) => {
+      await change(async () => {
+        this.surroundings.functions.flush()
+        const loaded = await this.#loadLog(progress)
+        this.persistence.forgetChanges()
+        return loaded
+      })
     })
-    this.persistence.forgetChanges()
-    return loaded
   }
 
   /** To be called now and then (`hz`). */

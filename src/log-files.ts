@@ -38,6 +38,15 @@ export interface OpenFile {
   readonly descriptor: number
 }
 
+/** Shards go on with the files that they had: the log was turned off, or records for those files cannot be written. */
+export class FilesNotChangedError extends Error {
+  readonly code = 'AOF_FILES_NOT_CHANGED'
+
+  constructor() {
+    super('the shards have not changed to new files')
+  }
+}
+
 export class LogFiles {
   #manifest = NO_MANIFEST
   #lastBaseSeq = 0
@@ -79,6 +88,13 @@ export class LogFiles {
     }
     await removeUnfinishedLogFiles(this.#folder, this.#fileName, new Set(known.map(({ name }) => name)), this.log)
     await this.collectGarbage()
+  }
+
+  /** Numbers go on behind those of the files that `prepare` finds, as after a start. */
+  forget(): void {
+    this.#manifest = NO_MANIFEST
+    this.#lastBaseSeq = 0
+    this.#lastSeq = 0
   }
 
   /** @throws an error of the operating system */
@@ -142,6 +158,7 @@ export class LogFiles {
 
   /** Files that were made are not used: they go. @param before the manifest that did not know them, where another one may */
   async takeBack(files: readonly AofFile[], before?: Manifest): Promise<void> {
+    if (files.length === 0) return
     try {
       // Even where the other one seems not to be in force: it may be, when the sync of the folder has failed.
       if (before !== undefined) await this.#write(before)
@@ -177,8 +194,6 @@ export class LogFiles {
     const over = [...due, ...superseded.filter(isOver)]
     const garbage = this.config.flag('aof-disable-auto-gc') ? garbageOf(over) : []
     await this.#write({ shards: this.shardCount, files: [base, ...garbage, ...files], history })
-    // As in Redis, and as after a start. Names mean the same thing for as long as there is something with them.
-    if (files.length === 0 && history.length === 0 && garbage.length === 0) this.#lastSeq = 0
     if (garbage.length === 0) await this.#remove(over)
   }
 

@@ -3,6 +3,7 @@
  *
  * Main thread. Invariant: one save goes on at a time, and none while the data set is being loaded, which it is from the beginning.
  */
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { AppendLogLoadError } from './append-log-load.js'
 import type { SnapshotFacts } from './backup/manifest.js'
@@ -302,9 +303,13 @@ export class Persistence implements PersistenceServices, PersistenceState {
       wantsDigest,
       locksUntil,
     }
+    // A process that does not wait for it, at a second SIGINT for one, leaves nothing unfinished behind.
+    const removeUnfinished = (): void => rmSync(request.temporaryPath, { force: true })
+    process.once('exit', removeUnfinished)
     try {
       return await saveSnapshot(shards, snapshotWays, request, progress, { atCut })
     } finally {
+      process.off('exit', removeUnfinished)
       this.#progress = null
     }
   }

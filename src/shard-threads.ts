@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { systemClock } from './base/clock.js'
+import { textOfErrno } from './config/system-error.js'
 import type { ShardMemory } from './memory-guard.js'
 import { Bell, createBellMemory } from './ring/bell.js'
 import { createRingMemory } from './ring/byte-ring.js'
@@ -15,6 +16,7 @@ import { createSnapshotMemory, type SnapshotMemory } from './ring/part-channel.j
 import { createScriptMemory, type ScriptMemory } from './ring/script-memory.js'
 import { ShardLink } from './router/shard-link.js'
 import { Gauge } from './shard/gauges.js'
+import type { JournalWriteError } from './shard/journal.js'
 import type { ShardBirth, ShardEvent } from './shard/shard-loop.js'
 
 /** What each shard reports without being asked. */
@@ -98,8 +100,8 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       else options.onLog(event.log.level, event.log.message)
     })
     worker.on('error', (error) => {
-      const isOperational = (error as NodeJS.ErrnoException).code === 'AOF_NOT_WRITTEN'
-      options.onDeath(isOperational ? error.message.split('\n') : [died(shard, error.stack ?? String(error))])
+      const line = died(shard, error.stack ?? String(error))
+      options.onDeath((error as NodeJS.ErrnoException).code === 'AOF_NOT_WRITTEN' ? notWritten(error) : [line])
     })
     worker.on('exit', (code) => {
       if (!ending) options.onDeath([died(shard, `its thread ended with code ${code}`)])
@@ -120,6 +122,19 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       await Promise.all(workers.map((worker) => worker.terminate()))
     },
   }
+}
+
+/** Redis's lines for a log that cannot be written under `appendfsync always`. What a thread throws keeps its fields only. */
+function notWritten(error: Error): string[] {
+  const { call, errno } = error as JournalWriteError
+  const reason = textOfErrno(errno) ?? `error ${errno}`
+  if (call === 'sync') {
+    return [`Can't persist AOF for fsync error when the AOF fsync policy is 'always': ${reason}. Exiting...`]
+  }
+  return [
+    `Error writing to the AOF file: ${reason}`,
+    "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...",
+  ]
 }
 
 function died(shard: number, reason: string): string {

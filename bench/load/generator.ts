@@ -21,12 +21,17 @@ export interface LoadOrder {
   readonly connections: number
   readonly seconds: number
   /** `mixed` alternates GET and SET over random keys below `keys`. */
-  readonly command: 'ping' | 'get' | 'mixed'
+  readonly command: 'ping' | 'get' | 'set' | 'mixed'
   readonly keys: number
   readonly valueBytes: number
   readonly seed: number
   /** Commands a second over all connections; only the open loop looks at it. */
   readonly ratePerSecond: number
+  /**
+   * Of an open loop: it has so many phases, of which `seconds` says nothing. SIGUSR2 ends each of them, and the last one the
+   * loop.
+   */
+  readonly phases?: number
 }
 
 export interface FillOrder extends FillOptions {
@@ -39,6 +44,8 @@ export interface LoadReport {
   readonly latency: LatencySummary
   /** From the moment it was due; the same as `latency` in the closed loop. */
   readonly fromSchedule: LatencySummary
+  /** The same by the phase in which the reply came. */
+  readonly phases: readonly LatencySummary[]
   readonly errors: number
 }
 
@@ -64,6 +71,7 @@ class Commands {
     this.#getDigitsAt = this.#get.indexOf('key:') + 'key:'.length
     this.#setDigitsAt = this.#set.indexOf('key:') + 'key:'.length
     this.#state = order.seed | 1
+    if (order.command === 'set') this.#turn = 1
   }
 
   /** The next command. A copy, because a socket that is full keeps what it is given. */
@@ -168,13 +176,18 @@ async function closedLoop(order: LoadOrder): Promise<LoadReport> {
   for (const connection of connections) connection.send(commands.next(), startMs)
   await finished
   const seconds = (performance.now() - startMs) / 1000
-  return report(connections, replies / seconds, latency, latency)
+  return report(connections, replies / seconds, latency, latency, [])
 }
 
 async function openLoop(order: LoadOrder): Promise<LoadReport> {
   const commands = new Commands(order)
   const latency = new Histogram()
   const fromSchedule = new Histogram()
+  const phases = Array.from({ length: order.phases ?? 0 }, () => new Histogram())
+  let phase = 0
+  process.on('SIGUSR2', () => {
+    phase += 1
+  })
   let replies = 0
   const connections = await Promise.all(
     Array.from({ length: order.connections }, () =>
@@ -182,12 +195,13 @@ async function openLoop(order: LoadOrder): Promise<LoadReport> {
         const nowMs = performance.now()
         latency.record((nowMs - sentMs) * 1000)
         fromSchedule.record((nowMs - dueMs) * 1000)
+        phases[phase]?.record((nowMs - dueMs) * 1000)
         replies += 1
       }),
     ),
   )
   const startMs = performance.now()
-  const ticks = Math.ceil((order.seconds * 1000) / TICK_MS)
+  const ticks = phases.length > 0 ? Number.POSITIVE_INFINITY : Math.ceil((order.seconds * 1000) / TICK_MS)
   const perTick = (order.ratePerSecond * TICK_MS) / 1000
   let tick = 0
   let sent = 0
@@ -200,15 +214,16 @@ async function openLoop(order: LoadOrder): Promise<LoadReport> {
         for (; sent < (tick + 1) * perTick; sent += 1)
           connections[sent % connections.length]?.send(commands.next(), dueMs)
       }
-      if (tick === ticks) resolve()
+      if (tick === ticks || (phase === phases.length && phase > 0)) resolve()
       else setTimeout(onTimer, TICK_MS)
     }
     onTimer()
   })
+  const seconds = (performance.now() - startMs) / 1000
   const drainUntilMs = performance.now() + DRAIN_MS
   while (replies < sent && performance.now() < drainUntilMs) await new Promise((resolve) => setTimeout(resolve, 5))
   if (replies < sent) fail(new Error(`${sent - replies} commands were never answered`))
-  return report(connections, replies / order.seconds, latency, fromSchedule)
+  return report(connections, sent / seconds, latency, fromSchedule, phases)
 }
 
 function report(
@@ -216,6 +231,7 @@ function report(
   opsPerSecond: number,
   latency: Histogram,
   fromSchedule: Histogram,
+  phases: readonly Histogram[],
 ): LoadReport {
   const errors = connections.reduce((sum, connection) => sum + connection.errors, 0)
   for (const connection of connections) connection.socket.destroy()
@@ -223,6 +239,7 @@ function report(
     opsPerSecond: Math.round(opsPerSecond),
     latency: latency.summary(),
     fromSchedule: fromSchedule.summary(),
+    phases: phases.map((phase) => phase.summary()),
     errors,
   }
 }

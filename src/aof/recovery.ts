@@ -188,7 +188,8 @@ function checkDamage({ file, bytes }: SegmentScan, damage: Damage, later: readon
   const { name, shard } = file
   const goesOn = later.some(
     (segment) =>
-      (segment.file.shard ?? 0) === (shard ?? 0) && (segment.records > 0 || segment.mark > 0 || segment.damage !== null),
+      (segment.file.shard ?? 0) === (shard ?? 0) &&
+      (segment.records > 0 || segment.mark > 0 || segment.damage !== null),
   )
   if (damage.goesOnAt < 0 && !goesOn) return
   const behind = damage.goesOnAt < 0 ? 'there is a later file of the shard' : `a mark follows at ${damage.goesOnAt}`

@@ -4,6 +4,7 @@
  * Runs on the main thread. Names and values are bytes (passwords need not be UTF-8): texts have one character a byte.
  */
 import { errors } from '../resp/errors.js'
+import type { ReplyWriter } from '../resp/reply-writer.js'
 import { writeHelp } from './help-reply.js'
 import type { MainCall } from './main-call.js'
 import type { SessionView } from './server-services.js'
@@ -53,13 +54,25 @@ export function isLocal(session: SessionView): boolean {
 }
 
 function rewrite(call: MainCall): void {
-  const fault = call.server.config.rewrite()
-  if (fault !== undefined) {
-    call.reply.errorText(fault)
+  const { server } = call
+  const answer = (reply: ReplyWriter, fault: string | undefined): void => {
+    if (fault === undefined) {
+      server.log('warning', 'CONFIG REWRITE executed with success.')
+      reply.ok()
+    } else {
+      reply.errorText(fault)
+    }
+  }
+  const result = server.config.rewrite()
+  if (typeof result !== 'object') {
+    answer(call.reply, result)
     return
   }
-  call.server.log('warning', 'CONFIG REWRITE executed with success.')
-  call.reply.ok()
+  const deferred = call.defer()
+  void result.then((fault) => {
+    answer(deferred.reply, fault)
+    deferred.send()
+  })
 }
 
 function resetStatistics(call: MainCall): void {

@@ -6,6 +6,7 @@
  */
 import { assert } from '../base/assert.js'
 import { asciiBytes } from '../base/bytes.js'
+import { crashReport } from '../base/crash-report.js'
 import { globMatches } from '../base/glob.js'
 import { parseMemorySize } from '../base/memory-size.js'
 import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
@@ -74,18 +75,19 @@ function sleep(call: MainCall): void {
   call.reply.ok()
 }
 
-function crash(call: MainCall, reason: string, end: () => void): void {
+function crash(call: MainCall, reason: string, signal: string, end: () => void): void {
   call.server.log('warning', reason)
+  call.server.log('warning', crashReport(signal))
   end()
 }
 
 function segfault(call: MainCall): void {
-  crash(call, 'DEBUG SEGFAULT: ending with SIGSEGV', () => process.kill(process.pid, 'SIGSEGV'))
+  crash(call, 'DEBUG SEGFAULT: ending with SIGSEGV', 'SIGSEGV', () => process.kill(process.pid, 'SIGSEGV'))
 }
 
 function panic(call: MainCall): void {
   const nowS = Math.floor(call.server.clock.nowMs() / 1000)
-  crash(call, `DEBUG PANIC called at Unix time ${nowS}`, () => process.abort())
+  crash(call, `DEBUG PANIC called at Unix time ${nowS}`, 'SIGABRT', () => process.abort())
 }
 
 function log(call: MainCall): void {

@@ -118,8 +118,8 @@ export interface ConfigurationView {
     pairs: readonly (readonly [name: string, value: string])[],
     origin?: { readonly isLocal: boolean; readonly isLoading: boolean },
   ): string | undefined | Promise<string | undefined>
-  /** Rewrites the configuration file; returns Redis's error text, or undefined. */
-  rewrite(): string | undefined
+  /** Rewrites the configuration file; returns what `set` does. */
+  rewrite(): string | undefined | Promise<string | undefined>
   number(name: string): number
   text(name: string): string
   flag(name: string): boolean

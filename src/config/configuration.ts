@@ -266,11 +266,12 @@ export class Configuration {
   }
 
   /**
-   * CONFIG REWRITE: brings the configuration file up to date.
+   * CONFIG REWRITE: brings the configuration file up to date. Waits as `set` does.
    * @param everySetting writes also defaults that the file does not name, for DEBUG CONFIG-REWRITE-FORCE-ALL
-   * @returns the text of Redis's error reply, with its code and without the leading `-`, or undefined
+   * @returns the text of Redis's error reply, with its code and without the leading `-`, or undefined; or the promise of that
    */
-  rewrite(everySetting = false): string | undefined {
+  rewrite(everySetting = false): string | undefined | Promise<string | undefined> {
+    if (this.changing !== null) return this.changing.then(() => this.rewrite(everySetting))
     if (this.configFile === '') return 'ERR The server is running without a config file'
     try {
       const text = rewriteText(this.oldFileText(), this.rewriteEntries(everySetting), canonicalName)

@@ -12,7 +12,6 @@ import fs from 'node:fs'
 import { asciiBytes, copyBytes } from '../base/bytes.js'
 import { keySlot, shardOfSlot } from '../base/crc16.js'
 import type { JournalFile, ShardCall, ShardJournal } from '../commands/shard-call.js'
-import { systemErrorText } from '../config/system-error.js'
 import { GSN_GOES_ON, gsnOfWords } from '../ring/frames.js'
 import type { Database } from '../store/database.js'
 import type { Keyspace } from '../store/keyspace.js'
@@ -35,21 +34,16 @@ const MS_PER_SECOND = 1000
 const NEVER = new Int32Array(new SharedArrayBuffer(4))
 const TWO_TO_32 = 4294967296
 
-/**
- * A file cannot be written or synced, and every write was to be on the disk before its answer: the server must end. The
- * message has Redis's lines.
- */
+/** A file cannot be written or synced, and every write was to be on the disk before its answer: the server must end. */
 export class JournalWriteError extends Error {
   readonly code = 'AOF_NOT_WRITTEN'
 
-  constructor(call: 'write' | 'sync', error: unknown) {
-    const reason = systemErrorText(error)
-    super(
-      call === 'write'
-        ? `Error writing to the AOF file: ${reason}\n` +
-            "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting..."
-        : `Can't persist AOF for fsync error when the AOF fsync policy is 'always': ${reason}. Exiting...`,
-    )
+  constructor(
+    readonly call: 'write' | 'sync',
+    /** As Node.js has it: negative. */
+    readonly errno: number,
+  ) {
+    super(`the append-only log cannot be written: ${call}, error ${errno}`)
   }
 }
 
@@ -365,7 +359,7 @@ export class Journal implements ChangeListener, ShardJournal {
     const { errno } = error as NodeJS.ErrnoException
     if (errno === undefined) throw error
     this.#gauges[Gauge.logErrno] = -errno
-    if (this.#file.syncsAlways) throw new JournalWriteError(call, error)
+    if (this.#file.syncsAlways) throw new JournalWriteError(call, errno)
   }
 
   #report(): void {

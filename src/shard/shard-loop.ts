@@ -13,8 +13,8 @@ import type { ShardExecutor } from './executor.js'
 const DRAIN_FRAMES_MAX = 512
 /** Sleeps end after this long even if a wake-up were lost. */
 const SLEEP_MS_MAX = 100
-/** A snapshot waits for room on its way to the file, of which nobody tells the shard. */
-const SNAPSHOT_SLEEP_MS_MAX = 2
+/** Once no requests have come for so many turns, a snapshot need not leave room for others. */
+const QUIET_TURNS = 50
 
 /** What a shard's thread is started with. */
 export interface ShardBirth {
@@ -40,12 +40,15 @@ export type ShardEvent =
   | { readonly running: readonly Uint8Array[] }
 
 export function runShard(executor: ShardExecutor): never {
+  let quietTurns = 0
   for (;;) {
     const drained = executor.drain(DRAIN_FRAMES_MAX)
     if (drained > 0 && !executor.journal.awaitsRest) executor.periodic()
     if (executor.scripts.attendance.serve()) continue
-    const goesOn = executor.snapshots.isOn && executor.snapshots.step(drained > 0)
-    if (executor.sliceWork() || drained > 0 || goesOn) continue
-    if (!executor.housekeeping.idle()) executor.sleep(executor.snapshots.isOn ? SNAPSHOT_SLEEP_MS_MAX : SLEEP_MS_MAX)
+    const isBusy = quietTurns < QUIET_TURNS
+    const pauseMs = executor.snapshots.isOn ? executor.snapshots.step(isBusy) : SLEEP_MS_MAX
+    quietTurns = drained > 0 ? 0 : quietTurns + 1
+    if (executor.sliceWork() || drained > 0 || pauseMs === 0) continue
+    if (!executor.housekeeping.idle()) executor.sleep(pauseMs)
   }
 }

@@ -20,9 +20,12 @@ import { type SnapshotOptions, SnapshotWalk } from '../store/rdb/snapshot-walk.j
 import { type LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { SnapshotLoading } from './snapshot-loading.js'
 
-/** How long the walk goes on between two batches of requests, and at a time when there are none. */
-const SLICE_US = 200
-const IDLE_SLICE_US = 500
+/** How long the walk goes on before it is looked whether there are requests, each of which may have to wait for so long. */
+const SLICE_US = 100
+/** And how long it then rests: otherwise it would keep a processor from the threads that serve the same clients. */
+const REST_US = 100
+/** Looks as often whether there is room on the way to the file, of which nobody tells it. */
+const ROOM_WAIT_MS = 2
 
 /** Of commands by id: whether they name keys that they may change. */
 const changesKeys = specs.map(
@@ -84,6 +87,7 @@ export class Snapshots implements ShardSnapshots {
   /** The keys that were written and when the last of them was, for `rdb-key-save-delay`. */
   #keys = 0
   #lastStepUs = 0
+  #restsUntilUs = 0
   readonly #held: HeldKey[] = []
   #lastOwner = FIRST_OWNER
 
@@ -130,16 +134,21 @@ export class Snapshots implements ShardSnapshots {
 
   /**
    * A slice of the walk, which goes on when there is nothing to send: all is sent, or with a value half sent, what waits must not
-   * come between and only the walk has the value's next piece. @returns false when there is nothing to do, or it has to wait
+   * come between and only the walk has the value's next piece.
+   * @param isBusy there are requests, between which it rests, unless somebody waits for a value
+   * @returns for how many ms it has nothing to do, 0 when it goes on at once
    */
-  step(isBusy: boolean): boolean {
+  step(isBusy: boolean): number {
     const walk = this.#walk
     if (walk === null || this.#isSent) {
       this.#letGo()
-      return false
+      return 0
     }
     const startedUs = this.#clockUs()
-    const untilUs = startedUs + (isBusy ? SLICE_US : IDLE_SLICE_US)
+    if (isBusy && this.#held.length === 0 && startedUs < this.#restsUntilUs) {
+      return Math.min(REST_US, this.#restsUntilUs - startedUs) / 1000
+    }
+    const untilUs = startedUs + SLICE_US
     let hasWorked = false
     let nowUs = startedUs
     do {
@@ -155,7 +164,8 @@ export class Snapshots implements ShardSnapshots {
     } while (nowUs < untilUs && !this.#isSent)
     this.#sender.report(walk.keys)
     this.#letGo()
-    return hasWorked && !this.#isSent
+    this.#restsUntilUs = nowUs + REST_US
+    return hasWorked ? 0 : ROOM_WAIT_MS
   }
 
   #isDelayed(walk: SnapshotWalk, nowUs: number): boolean {

@@ -1,22 +1,20 @@
 /**
- * The records of one database: how they are made, changed, moved and removed, in step with the two tables that find them.
+ * The records of one database: how they are made, changed, moved and removed, in step with the tables that find them.
  *
  * Owned by the shard's thread. What a change means to clients (expiry, clocks, statistics, who is told) is decided in
  * `Database`; here it is memory only.
  *
- * Invariants: every record is in `table`; those and only those with an expiry time are in `expires` too, as the same
- * reference, and those and only those whose `FIELD_EXPIRY_FLAG` is set are in `fieldExpires`. The tables' found place is that of the record in hand. A call that fails for lack of memory
- * (`ArenaFullError`) has changed no record.
+ * Invariants: those of the tables (record-tables.ts). A call that fails for lack of memory (`ArenaFullError`) has changed no
+ * record.
  */
 
-import { assert } from '../base/assert.js'
 import { copyBytes } from '../base/bytes.js'
-import { GATHERED_WORDS, halfSipHash, halfSipHashAligned, halfSipHashOfWords } from '../base/half-siphash.js'
+import { GATHERED_WORDS, halfSipHash, halfSipHashAligned } from '../base/half-siphash.js'
 import { type Arena, ArenaFullError } from './arena.js'
 import { type ArenaRef, chunkOf, NO_REF, wordIndexOf } from './arena-ref.js'
 import { BUCKET_BYTES } from './bucket.js'
 import type { ChainRebuild } from './chain-rebuild.js'
-import { type Epoch, EpochRecords } from './epoch-records.js'
+import type { Epoch } from './epoch-records.js'
 import {
   copyValue,
   EPOCH_FLAG,
@@ -31,7 +29,7 @@ import {
   WIDE_FLAG,
   writeLengths,
 } from './record.js'
-import { TABLE_STATE_WORDS, Table } from './table.js'
+import { RecordTables } from './record-tables.js'
 import { NO_EXPIRY, ValueType } from './value-type.js'
 
 /** The words of the key in hand, see `halfSipHash`. Shared by all databases of the thread: no call keeps them. */
@@ -49,24 +47,16 @@ export interface RequestView {
   words: Int32Array
 }
 
-export abstract class RecordStore extends EpochRecords {
-  protected readonly table: Table
-  protected readonly expires: Table
-  /** Hashes that have fields with a time to live, for active expiry to find them. */
-  protected readonly fieldExpires: Table
-
+export abstract class RecordStore extends RecordTables {
   constructor(
     arena: Arena,
     rebuild: ChainRebuild,
-    private readonly hashKey0: number,
-    private readonly hashKey1: number,
+    hashKey0: number,
+    hashKey1: number,
     private readonly requestView: RequestView,
     epoch: Epoch,
   ) {
-    super(arena, epoch)
-    this.table = new Table(arena, rebuild, hashKey0, hashKey1)
-    this.expires = new Table(arena, rebuild, hashKey0, hashKey1)
-    this.fieldExpires = new Table(arena, rebuild, hashKey0, hashKey1)
+    super(arena, rebuild, hashKey0, hashKey1, epoch)
   }
 
   /**
@@ -168,11 +158,6 @@ export abstract class RecordStore extends EpochRecords {
     if (ref === NO_REF) return false
     this.load(ref)
     return this.isPast
-  }
-
-  /** The hash of the key in hand. */
-  protected cursorHash(): number {
-    return halfSipHashOfWords(this.words, this.keyOffset >>> 2, this.keyLength, this.hashKey0, this.hashKey1)
   }
 
   /** Adds a record for a key that has just been hashed and is not there, and loads it. Its value's bytes are undefined. */
@@ -297,70 +282,6 @@ export abstract class RecordStore extends EpochRecords {
     this.setExpiryField(NO_EXPIRY)
   }
 
-  /** Buckets of keys; as many from `pauseResizing` to `resumeResizing`. */
-  get buckets(): number {
-    return this.table.buckets
-  }
-
-  /** No key changes its bucket until `resumeResizing`, so that a walk over the buckets in portions meets each once. */
-  pauseResizing(): void {
-    this.table.pauseResizing()
-  }
-
-  resumeResizing(): void {
-    this.table.resumeResizing()
-  }
-
-  /** How many hashes have fields with a time to live, and how many buckets `visitFieldExpires` can be called for. */
-  get fieldExpiresSize(): number {
-    return this.fieldExpires.size
-  }
-
-  get fieldExpiresBuckets(): number {
-    return this.fieldExpires.buckets
-  }
-
-  /** Whether active expiry looks for fields of the value in hand. */
-  get hasFieldExpiry(): boolean {
-    return (this.meta & FIELD_EXPIRY_FLAG) !== 0
-  }
-
-  /**
-   * Makes active expiry look for fields of the value in hand.
-   * @throws ArenaFullError before anything was changed
-   */
-  joinFieldExpires(): void {
-    if (this.hasFieldExpiry) return
-    if (!this.fieldExpires.insert(this.cursorHash(), this.ref)) throw new ArenaFullError(BUCKET_BYTES)
-    this.setMeta(this.meta | FIELD_EXPIRY_FLAG)
-  }
-
-  leaveFieldExpires(): void {
-    if (!this.hasFieldExpiry) return
-    this.findIn(this.fieldExpires)
-    this.fieldExpires.removeFound()
-    this.setMeta(this.meta & ~FIELD_EXPIRY_FLAG)
-  }
-
-  /**
-   * Calls `visit` with the cursor on each hash of a bucket that has fields with a time to live. It may change or remove
-   * the record in hand.
-   * @returns how many there were
-   */
-  visitFieldExpires(bucket: number, visit: () => void): number {
-    const { fieldExpires } = this
-    const count = fieldExpires.openChain(bucket)
-    fieldExpires.pauseResizing()
-    for (let i = count - 1; i >= 0; i--) {
-      this.load(fieldExpires.select(i))
-      const isInTable = this.table.findRef(this.cursorHash(), this.ref)
-      assert(isInTable, 'a hash with fields that expire is not in the table')
-      visit()
-    }
-    fieldExpires.resumeResizing()
-    return count
-  }
-
   /** Takes the record in hand out of the tables and gives its memory back. */
   protected unlink(): void {
     if (this.isPast) this.writeToSnapshot()
@@ -375,58 +296,6 @@ export abstract class RecordStore extends EpochRecords {
   /** Moves the cursor to a record that is in no table any more. Only for giving its value back. */
   standOnDetached(ref: ArenaRef): void {
     this.load(ref)
-  }
-
-  /** Gives all records and tables to another store, which has none. */
-  protected handOver(other: RecordStore): void {
-    const state = new Int32Array(TABLE_STATE_WORDS)
-    const pairs = [
-      [this.table, other.table],
-      [this.expires, other.expires],
-      [this.fieldExpires, other.fieldExpires],
-    ] as const
-    for (const [own, others] of pairs) {
-      own.save(state, 0)
-      others.load(state, 0)
-      own.forget()
-    }
-    this.ref = NO_REF
-  }
-
-  /**
-   * Gives back a portion of the records, from the last bucket on, and in the end the tables: of a store that is being given
-   * up. Only this may follow.
-   * @param workMax about so many records and buckets are looked at
-   * @returns true when nothing is left
-   */
-  freeSome(workMax: number): boolean {
-    let left = this.dropBuckets(this.expires, workMax, false)
-    if (left > 0) left = this.dropBuckets(this.fieldExpires, left, false)
-    return left > 0 && this.dropBuckets(this.table, left, true) > 0
-  }
-
-  /** Gives back a record whose place in the table is about to go. @returns how much work that was, at least 1 */
-  protected freeRecord(ref: ArenaRef): number {
-    this.arena.free(ref)
-    return 1
-  }
-
-  /**
-   * Gives up buckets of a table from the last on, and in the end the table.
-   * @returns how much of the work is left; 0 when there may be more buckets
-   */
-  private dropBuckets(table: Table, workMax: number, freesRecords: boolean): number {
-    let left = workMax
-    while (table.buckets > 0) {
-      if (left <= 0) return 0
-      const count = table.openChain(table.buckets - 1)
-      if (freesRecords) for (let i = 0; i < count; i++) left -= this.freeRecord(table.select(i))
-      else left -= count
-      table.dropLastBucket(count)
-      left--
-    }
-    table.clear()
-    return Math.max(1, left)
   }
 
   /** Moves the record in hand to a larger or smaller block with other layout flags, as much of its value as fits. */
@@ -473,25 +342,5 @@ export abstract class RecordStore extends EpochRecords {
     writeLengths(this.words, this.at, this.meta & KEPT_FLAGS, this.keyLength, length)
     this.meta = this.words[this.at + 1]!
     this.valueLength = length
-  }
-
-  /** Has the table stand on the record in hand, which it must have. */
-  private findIn(table: Table): void {
-    assert(table.findRef(this.cursorHash(), this.ref), 'a record is not in a table of those that expire')
-  }
-
-  private replaceInFieldExpires(ref: ArenaRef): void {
-    this.findIn(this.fieldExpires)
-    this.fieldExpires.replaceFound(ref)
-  }
-
-  private replaceInExpires(ref: ArenaRef): void {
-    this.findIn(this.expires)
-    this.expires.replaceFound(ref)
-  }
-
-  private removeFromExpires(): void {
-    this.findIn(this.expires)
-    this.expires.removeFound()
   }
 }

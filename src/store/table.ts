@@ -346,14 +346,7 @@ export class Table {
   dropLastBucket(count: number): void {
     this.foundRef = NO_REF
     const index = this.buckets - 1
-    const home = this.directory.bucket(index)
-    let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
-    while (bucket !== 0) {
-      const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
-      this.arena.free(bucket as ArenaRef)
-      this.overflowBuckets--
-      bucket = next
-    }
+    this.freeOverflow(index)
     this.size -= count
     this.buckets = index
     this.directory.remove(index)
@@ -361,15 +354,7 @@ export class Table {
 
   /** Gives everything back to the arena but the records. */
   clear(): void {
-    for (let index = 0; index < this.buckets; index++) {
-      const home = this.directory.bucket(index)
-      let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
-      while (bucket !== 0) {
-        const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
-        this.arena.free(bucket as ArenaRef)
-        bucket = next
-      }
-    }
+    for (let index = 0; index < this.buckets; index++) this.freeOverflow(index)
     this.directory.clear()
     this.forget()
   }
@@ -384,6 +369,17 @@ export class Table {
     this.split = 0
     this.overflowBuckets = 0
     this.randomPlaces = PLACES
+  }
+
+  private freeOverflow(index: number): void {
+    const home = this.directory.bucket(index)
+    let bucket = this.arena.chunkWords[chunkOf(home)]![wordIndexOf(home) + OVERFLOW]!
+    while (bucket !== 0) {
+      const next = this.arena.chunkWords[chunkOf(bucket)]![wordIndexOf(bucket) + OVERFLOW]!
+      this.arena.free(bucket as ArenaRef)
+      this.overflowBuckets--
+      bucket = next
+    }
   }
 
   private create(): boolean {

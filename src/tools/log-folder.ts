@@ -9,7 +9,15 @@ import { existsSync } from 'node:fs'
 import { copyFile, type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { barrierOrder } from '../aof/barrier-order.js'
-import { type AofFile, fileHead, type Manifest, ManifestError, readManifest, syncFolder, writeManifest } from '../aof/manifest.js'
+import {
+  type AofFile,
+  fileHead,
+  type Manifest,
+  ManifestError,
+  readManifest,
+  syncFolder,
+  writeManifest,
+} from '../aof/manifest.js'
 import { type Operation, operationsOf } from '../aof/ordered-units.js'
 import { LogDamageError, scanLog, selectRecord } from '../aof/recovery.js'
 import { Element, SegmentReader } from '../aof/segment-reader.js'

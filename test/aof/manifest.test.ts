@@ -1,9 +1,10 @@
 /** The manifest of the append-only log: Redis's own, ours, and what Redis refuses, with its words. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
+  fileHead,
   formatManifest,
   type Manifest,
   ManifestError,
@@ -74,6 +75,32 @@ describe('manifest', () => {
     await writeManifest(folder, 'some.aof', OURS)
     expect(await readManifest(folder, 'some.aof')).toEqual(OURS)
     expect(readdirSync(folder)).toEqual([manifestName('some.aof')])
+  })
+
+  it('of one shard has nothing but the lines of Redis: the files say the rest', async () => {
+    const files: Manifest['files'] = [
+      { name: 'one.aof.1.base.rdb', seq: 1, type: 'b', gsn: 70 },
+      { name: 'one.aof.1.incr.aof', seq: 1, type: 'i', shard: 0, gsn: 70 },
+      { name: 'one.aof.2.incr.aof', seq: 2, type: 'i', shard: 0, gsn: 4_000_000_000 },
+      { name: 'one.aof.3.incr.aof', seq: 3, type: 'i', shard: 0, gsn: 4_000_000_000 },
+    ]
+    await writeManifest(folder, 'one.aof', { shards: 1, files, history: [] })
+    expect(readFileSync(path.join(folder, 'one.aof.manifest'), 'latin1')).toBe(
+      'file one.aof.1.base.rdb seq 1 type b\nfile one.aof.1.incr.aof seq 1 type i\n' +
+        'file one.aof.2.incr.aof seq 2 type i\nfile one.aof.3.incr.aof seq 3 type i\n',
+    )
+    writeFileSync(path.join(folder, 'one.aof.1.incr.aof'), `${fileHead(70)}#M:71\r\n`)
+    writeFileSync(path.join(folder, 'one.aof.2.incr.aof'), fileHead(4_000_000_000))
+    // A file that another server has made, and one that is not there, go on with what was before.
+    expect(await readManifest(folder, 'one.aof')).toEqual({ shards: 1, files, history: [] })
+    writeFileSync(path.join(folder, 'one.aof.3.incr.aof'), '*1\r\n$4\r\nPING\r\n')
+    expect(await readManifest(folder, 'one.aof')).toEqual({ shards: 1, files, history: [] })
+    // Redis's file first: then all are Redis's.
+    writeFileSync(path.join(folder, 'one.aof.1.incr.aof'), '*1\r\n$4\r\nPING\r\n')
+    expect(await readManifest(folder, 'one.aof')).toMatchObject({ shards: 0 })
+    // What must not be lost is said, even so.
+    const complete: Manifest = { shards: 1, files, history: [], complete: 75 }
+    expect(parse(formatManifest(complete))).toEqual(complete)
   })
 
   it.skipIf(!hasRedis7)('reads what Redis 7 has written, and writes the same', async () => {

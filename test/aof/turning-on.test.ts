@@ -110,6 +110,19 @@ describe.skipIf(testPeer !== undefined).each(SHARD_COUNTS)('the log turned on at
     expect(await next.call('MGET', 'a', 'b')).toEqual(['1', '1'])
   })
 
+  it('has no log after a rewrite that failed while it was off', async () => {
+    const connection = await start(shards, directory)
+    await connection.call('SET', 'a', '1')
+    expect(await connection.call('SAVE')).toEqual(OK)
+    setFaults(faults, [{ call: 'rename', path: 'temp-[0-9]+\\.rdb$', count: 1e9, error: 'EIO' }])
+    await connection.call('BGREWRITEAOF')
+    await until('the failure', async () => (await info(connection, 'aof_last_bgrewrite_status')) === 'err')
+    setFaults(faults, [])
+    await last().end()
+    expect(readdirSync(path.join(directory, 'appendonlydir'))).toEqual([])
+    await start(shards, directory, '--appendonly', 'yes')
+  })
+
   it('does not leave a file that misses records', async () => {
     const connection = await start(shards, directory, '--appendonly', 'yes', '--appendfsync', 'everysec')
     await connection.call('SELECT', '3')

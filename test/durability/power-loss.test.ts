@@ -5,24 +5,35 @@
  * `DURABILITY_LOSSES=500` looks at so many moments, `DURABILITY_SEED=…` begins with this seed.
  */
 import { randomInt } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { testPeer } from '../support/server.js'
+import { isWhole } from './amount.js'
+import { type BundledServer, bundleServer } from './bundled-server.js'
 import type { SyncMode } from './lineage.js'
 import { PowerLoss } from './power-loss.js'
 
-const LOSSES = Number(process.env.DURABILITY_LOSSES ?? 48)
+const LOSSES = Number(process.env.DURABILITY_LOSSES ?? (isWhole ? 48 : 4))
 const SEED = Number(process.env.DURABILITY_SEED ?? randomInt(2 ** 31 - 1000))
 
 /** With everysec a run must be so long that a loss of more than a second would show. */
-const RUNS: readonly { readonly shards: number; readonly sync: SyncMode; readonly workMs: number }[] = [
+const ALL_RUNS: readonly { readonly shards: number; readonly sync: SyncMode; readonly workMs: number }[] = [
   { shards: 1, sync: 'always', workMs: 4000 },
   { shards: 4, sync: 'always', workMs: 4000 },
   { shards: 1, sync: 'everysec', workMs: 6000 },
   { shards: 4, sync: 'everysec', workMs: 6000 },
   { shards: 2, sync: 'no', workMs: 4000 },
 ]
+const RUNS = isWhole ? ALL_RUNS : [{ shards: 2, sync: 'always', workMs: 1500 } as const]
 /** So many moments of one run are looked at, before there is another run. */
 const LOSSES_PER_RUN = 30
+
+let server: BundledServer
+
+beforeAll(async () => {
+  server = await bundleServer()
+})
+
+afterAll(() => server.remove())
 
 // The recorder is loaded into Node.js.
 describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
@@ -44,6 +55,7 @@ describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
           sync,
           losses: Math.min(wanted - losses, LOSSES_PER_RUN),
           workMs,
+          program: server.program,
         })
         await run.run()
         losses += run.losses

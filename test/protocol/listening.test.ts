@@ -1,7 +1,7 @@
 /** `port` and `bind` of a running server: it listens where they say, and goes on where it did when it cannot. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { hasRedis7 } from '../base/redis-oracle.js'
 import { BesideRedis } from '../commands/beside-redis.js'
 import { RespConnection } from '../support/resp-value.js'
@@ -49,14 +49,18 @@ describe('port and bind of a running server', () => {
   let server: TestServer
   let admin: RespConnection
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     server = await startServer({ shards: 2 })
     admin = await RespConnection.open(server.port)
   })
 
-  afterEach(async () => {
+  afterAll(async () => {
     admin.close()
     await server.stop()
+  })
+
+  afterEach(async () => {
+    await admin.call('CONFIG', 'SET', 'port', server.port, 'bind', '127.0.0.1')
   })
 
   it('listens on another port, and no more on the old one; clients stay', async () => {
@@ -149,7 +153,7 @@ it.skipIf(!hasRedis7)('says what Redis says', async () => {
       ['CONFIG', 'SET', 'port', taken, 'bind', '127.0.0.2 127.0.0.1'],
       ['CONFIG', 'SET', 'port', 'x'],
       ['CONFIG', 'SET', 'port', 65536],
-      ['CONFIG', 'SET', 'unixsocket', '/tmp/x'],
+      ['CONFIG', 'SET', 'unixsocket', 'elsewhere'],
       ['CONFIG', 'SET', 'unixsocketperm', '700'],
       ['CONFIG', 'GET', 'bind'],
       ['CONFIG', 'GET', 'timeout'],

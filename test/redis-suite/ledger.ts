@@ -13,6 +13,8 @@ export interface WaitingTest {
   /** A test's name, or a regular expression behind a slash, as the suite's `--skipfile` takes it. */
   readonly test: string
   readonly reason: string
+  /** Only servers of several shards wait. */
+  readonly needsOneShard: boolean
 }
 
 export interface Expectation {
@@ -26,18 +28,23 @@ export interface Expectation {
 /** By unit, then by number of shards. */
 export type Expectations = Record<string, Record<string, Expectation>>
 
-/** Reads lines of `unit | test | reason`; empty lines and lines that begin with `#` say nothing. */
+/** Behind a unit: what the line says holds with several shards only. */
+const SEVERAL = ' (several shards)'
+
+/** Reads lines of `unit | test | reason`, or `unit (several shards) | test | reason`; empty lines and lines that begin with `#` say nothing. */
 export function readWaiting(file: string): WaitingTest[] {
   const waiting: WaitingTest[] = []
   for (const [index, line] of readFileSync(file, 'utf8').split('\n').entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
     const parts = line.split(' | ')
-    const unit = parts[0]?.trim()
+    const place = parts[0]?.trim()
+    const needsOneShard = place?.endsWith(SEVERAL) === true
+    const unit = needsOneShard ? place?.slice(0, -SEVERAL.length) : place
     const reason = parts.at(-1)?.trim()
     // The name of a test may hold the separator itself, a unit and a reason never do.
     const test = parts.slice(1, -1).join(' | ').trim()
     if (!unit || !test || !reason) throw new Error(`${file}:${index + 1}: expected "unit | test | reason"`)
-    waiting.push({ unit, test, reason })
+    waiting.push({ unit, test, reason, needsOneShard })
   }
   return waiting
 }

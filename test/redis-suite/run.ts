@@ -209,7 +209,7 @@ async function runTarget(
         unit,
         tree,
         logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${target.label.replace(' ', '-')}.log`),
-        waiting,
+        waiting: waiting.filter(({ needsOneShard }) => !needsOneShard || shards !== 1),
         culprits: options.check ? (expected?.culprits ?? []) : [],
         limitSeconds: options.limitSeconds,
         roundsMax: options.roundsMax,

@@ -8,6 +8,7 @@ import { createClaimsMemory } from '../../src/ring/claims.js'
 import { createSnapshotMemory, PartReceiver } from '../../src/ring/part-channel.js'
 import { ShardExecutor } from '../../src/shard/executor.js'
 import type { Database } from '../../src/store/database.js'
+import { NO_EXPIRY } from '../../src/store/value-type.js'
 import { START_MS, setText, textRange } from '../store/keyspaces.js'
 
 const RING_BYTES = 16 * 1024
@@ -51,8 +52,8 @@ describe('the snapshot of a shard', () => {
     receiver = new PartReceiver(memory.channels[0] as SharedArrayBuffer)
     db = executor.keyspace.database(0)
     written = []
-    setText(db, 'large', 'x'.repeat(LARGE_BYTES))
-    for (const key of SMALL) setText(db, key, key.repeat(SMALL_BYTES))
+    setText(db, 'large', 'x'.repeat(LARGE_BYTES), NO_EXPIRY)
+    for (const key of SMALL) setText(db, key, key.repeat(SMALL_BYTES), NO_EXPIRY)
   })
 
   function begin(): void {
@@ -92,7 +93,7 @@ describe('the snapshot of a shard', () => {
     while (!step());
     expect(receiver.goesOn).toBe(true)
     // The writer waits for the rest of the value, and takes nothing else before.
-    for (const key of SMALL) setText(db, key, 'changed')
+    for (const key of SMALL) setText(db, key, 'changed', NO_EXPIRY)
     const all = toTheEnd()
     expect(all).toContain('x'.repeat(LARGE_BYTES))
     for (const key of SMALL) expect(all).toContain(key.repeat(SMALL_BYTES))
