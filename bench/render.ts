@@ -38,6 +38,7 @@ export function render(results: readonly Recorded[]): string {
     memory(results),
     collectionMemory(results),
     tail(results),
+    bgsave(results),
     neighbour(results),
     evalsha(results),
     bullmq(results),
@@ -262,6 +263,34 @@ function persistence(results: readonly Recorded[]): string {
       `${rows[0]?.valueBytes}-byte values. ${where(rows)}`,
     '',
     markdownTable(['load', 'pipeline', 'shards', 'ops/s', 'p99', 'compared with', 'ops/s', 'p99', 'ratio'], lines),
+  ].join('\n')
+}
+
+function bgsave(results: readonly Recorded[]): string {
+  const rows = newest(results, 'bgsave', (one) => [one.shards, one.peer?.name, one.command, one.keys].join())
+  if (rows.length === 0) return ''
+  const lines = rows.flatMap((row) =>
+    sides(row).map((side): Cell[] => [
+      nameOf(side),
+      shards(row),
+      row.command ?? '',
+      side.extraPercent === undefined ? '' : `${side.extraPercent.toFixed(1)} %`,
+      ms(side.p999BeforeMs),
+      ms(side.p999Ms),
+      side.p999Ratio === undefined ? '' : `${side.p999Ratio.toFixed(2)}×`,
+      ms(side.maxMs),
+      side.saveSeconds ?? '',
+    ]),
+  )
+  return [
+    `BGSAVE of ${rows[0]?.keys} keys beside SETs to them that come by the clock: the memory that it takes at most (proportional ` +
+      `share of the server and its children) in percent of the data, and the latency of the SETs in milliseconds from when each ` +
+      `was due. ${where(rows)}`,
+    '',
+    markdownTable(
+      ['server', 'shards', 'load', 'memory', 'p99.9 without', 'p99.9 with', 'ratio', 'max', 'seconds'],
+      lines,
+    ),
   ].join('\n')
 }
 

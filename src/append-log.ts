@@ -17,6 +17,7 @@ import { LogSync } from './log-sync.js'
 import type { DispatchPolicy } from './net/dispatch-policy.js'
 import { encodeError } from './resp/errors.js'
 import { headerNumber } from './resp/reply-reader.js'
+import { retryDelayMs } from './rewrite-retry.js'
 import type { ReplyGate } from './router/reply-gate.js'
 import type { ShardRequests } from './shard-requests.js'
 import type { ShardReport } from './shard-threads.js'
@@ -24,11 +25,6 @@ import { SaveAbortedError } from './snapshot-save.js'
 
 const MS_PER_SECOND = 1000
 const SYNC_EVERY_MS = 1000
-/** After a rewrite that failed, the next is not tried by itself before. */
-const RETRY_MS = 60_000
-/** After so many failures in a row the wait doubles, as in Redis. */
-const FAILURES_BEFORE_WAITING = 3
-const RETRY_MS_MAX = 60 * 60_000
 /** The first base is tried again after so long. */
 const FIRST_BASE_RETRY_MS = 1000
 /** What CONFIG SET says when the log cannot be turned on, as in Redis. */
@@ -480,15 +476,9 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     const bytes = this.currentBytes
     if (percentage === 0 || bytes < config.number('auto-aof-rewrite-min-size')) return
     const growth = this.baseBytes === 0 ? Number.POSITIVE_INFINITY : ((bytes - this.baseBytes) * 100) / this.baseBytes
-    if (growth < percentage || nowMs < this.#retryAtMs) return
+    if (growth < percentage || nowMs < this.#rewriteFailedMs + retryDelayMs(this.consecutiveFailures)) return
     log.notice(`Starting automatic rewriting of AOF on ${Math.floor(growth)}% growth`)
     this.rewrite()
-  }
-
-  get #retryAtMs(): number {
-    if (this.consecutiveFailures < FAILURES_BEFORE_WAITING) return 0
-    const waitMs = RETRY_MS * 2 ** (this.consecutiveFailures - FAILURES_BEFORE_WAITING)
-    return this.#rewriteFailedMs + Math.min(waitMs, RETRY_MS_MAX)
   }
 
   /**

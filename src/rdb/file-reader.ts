@@ -18,6 +18,7 @@ import { skipModulePieces, skipValue } from '../store/rdb/value-extent.js'
 import { NO_EXPIRY } from '../store/value-type.js'
 import { checksumError } from './file-checksum.js'
 import { RdbFileError } from './file-error.js'
+import { behindForeignKeys } from './foreign-keys.js'
 
 const BLOCK_BYTES = 1024 * 1024
 
@@ -128,6 +129,17 @@ export class RdbFileReader {
    */
   next(): boolean {
     return this.nextName() && this.take(this.#skipValue)
+  }
+
+  /**
+   * Passes over what belongs to other shards, as far as that goes without much looking. `nextName` follows.
+   * @returns whether the next key is known to be the shard's own
+   */
+  passOverForeign(shard: number, shardCount: number): boolean {
+    if (this.version === 0) return false
+    const next = behindForeignKeys(this.bytes, this.#done, this.#reader.end, shard, shardCount)
+    this.#done = next < 0 ? ~next : next
+    return next < 0
   }
 
   /** As `next`, but the value is left to `take`, which must follow. */

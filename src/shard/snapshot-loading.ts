@@ -32,6 +32,8 @@ export class SnapshotLoading implements ShardLoading {
   #options = NO_FILE
   #file: RdbFileReader | null = null
   #report: LoadReport = emptyReport()
+  /** The next key is known to be the shard's own. */
+  #isOwn = false
   /** A name that does not lie in the file as it is: the next number that is read would lie in the same place. */
   #name = new Uint8Array(NAME_BYTES_INITIAL)
 
@@ -61,6 +63,7 @@ export class SnapshotLoading implements ShardLoading {
     const untilByte = file.loadedBytes + bytes
     return this.#portion(() => {
       while (!file.isAtEnd && file.loadedBytes < untilByte) {
+        this.#isOwn = this.#shardCount === 1 || file.passOverForeign(this.#shard, this.#shardCount)
         if (!file.nextName() || !file.take(this.#take)) {
           if (!file.isAtEnd) file.fillSync()
         }
@@ -120,7 +123,7 @@ export class SnapshotLoading implements ShardLoading {
       )
     }
     const { keyOffset, keyLength } = file
-    if (!this.#isOwn(file.key, keyOffset, keyLength)) {
+    if (!this.#isOwn && !this.#owns(file.key, keyOffset, keyLength)) {
       skipValue(reader, file.rdbType)
     } else if (file.expireAtMs !== NO_EXPIRY && file.expireAtMs < this.#options.dueMs) {
       skipValue(reader, file.rdbType)
@@ -132,8 +135,8 @@ export class SnapshotLoading implements ShardLoading {
     }
   }
 
-  #isOwn(key: Uint8Array, offset: number, length: number): boolean {
-    return this.#shardCount === 1 || shardOfSlot(keySlot(key, offset, length), this.#shardCount) === this.#shard
+  #owns(key: Uint8Array, offset: number, length: number): boolean {
+    return shardOfSlot(keySlot(key, offset, length), this.#shardCount) === this.#shard
   }
 
   #makeString(reader: RdbReader, file: RdbFileReader, db: Database): void {

@@ -135,6 +135,11 @@ export class Elements extends RecordStore {
     }
   }
 
+  /** Makes the table large enough for so many elements; without memory for that it stays smaller. `close` must follow. */
+  reserve(elements: number): void {
+    this.table.reserve(elements)
+  }
+
   /** Removes the element in hand. */
   remove(): void {
     this.unlink()

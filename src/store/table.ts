@@ -326,7 +326,7 @@ export class Table {
     this.pauses--
   }
 
-  /** Makes an empty table large enough for so many records; without memory for that it stays smaller. */
+  /** Makes the table large enough for so many records; without memory for that it stays smaller. */
   reserve(records: number): void {
     if (this.buckets === 0 && !this.create()) return
     for (let before = 0; before < this.buckets && this.buckets * GROW_LOAD < records; this.splitBucket()) {

@@ -115,67 +115,71 @@ const library = (name: string): string =>
 const words = (text: string): string[] => text.split(' ')
 
 // The recorder is loaded into Node.js.
-describe.skipIf(testPeer !== undefined).each(SHARD_COUNTS)('with appendfsync always, %i shard(s)', (shards) => {
-  beforeEach(() => {
-    answered.length = 0
-  })
+describe.skipIf(testPeer !== undefined).each(SHARD_COUNTS)(
+  'with appendfsync always, %i shard(s)',
+  { timeout: 120_000 },
+  (shards) => {
+    beforeEach(() => {
+      answered.length = 0
+    })
 
-  it('what a command of any kind has done is on the disk before its reply', async () => {
-    await start(shards, 'always')
-    for (const text of [
-      'SET a 1',
-      'MSET a 1 b 2 c 3 d 4 e 5 f 6',
-      'RENAME a z',
-      'COPY b y',
-      'SADD s 1 2 3',
-      'SMOVE s t 1',
-      'SUNIONSTORE u s t',
-      'SORT s STORE sorted',
-      'LPUSH l 1 2 3',
-      'BLMOVE l m LEFT LEFT 1',
-      'XADD x * a b',
-      'DEL b c d e f',
-      'SWAPDB 0 1',
-      'SWAPDB 0 1',
-      'FLUSHDB',
-    ]) {
-      await send(words(text))
-    }
-    const script = "redis.call('SET', KEYS[1], 1) return redis.call('SET', KEYS[2], 1)"
-    await send(['EVAL', script, '2', 'a', 'b'])
-    await send(['MULTI'], words('SET a 2'), words('SET b 2'), words('SET c 2'), ['EXEC'])
-    await send(['MULTI'], words('RENAME a z'), words('SET b 2'), ['EXEC'])
-    expect(await send(['FUNCTION', 'LOAD', library('one')])).toBe('one')
-    expect(await send(['FUNCTION', 'LOAD', 'REPLACE', library('one')])).toBe('one')
-    await send(['FUNCTION', 'LOAD', library('two')])
-    const dump = (await client.call('FUNCTION', 'DUMP')) as string
-    await sleep(SETTLE_MS)
-    await send(words('FCALL one_f 1 a'))
-    await send(words('FUNCTION DELETE two'))
-    await send(words('FUNCTION FLUSH'))
-    expect(await send(['FUNCTION', 'RESTORE', dump])).toEqual({ simple: 'OK' })
-    await send(['MULTI'], words('FUNCTION DELETE two'), ['EXEC'])
-    await send(['MULTI'], words('SET a 3'), words('FUNCTION DELETE one'), words('SET b 3'), ['EXEC'])
-    await send(['MULTI'], words('RENAME a b'), ['FUNCTION', 'LOAD', library('three')], words('SET c 3'), ['EXEC'])
-    await send(words('FLUSHALL'))
-    expect(faults(shards)).toEqual([])
-  })
+    it('what a command of any kind has done is on the disk before its reply', async () => {
+      await start(shards, 'always')
+      for (const text of [
+        'SET a 1',
+        'MSET a 1 b 2 c 3 d 4 e 5 f 6',
+        'RENAME a z',
+        'COPY b y',
+        'SADD s 1 2 3',
+        'SMOVE s t 1',
+        'SUNIONSTORE u s t',
+        'SORT s STORE sorted',
+        'LPUSH l 1 2 3',
+        'BLMOVE l m LEFT LEFT 1',
+        'XADD x * a b',
+        'DEL b c d e f',
+        'SWAPDB 0 1',
+        'SWAPDB 0 1',
+        'FLUSHDB',
+      ]) {
+        await send(words(text))
+      }
+      const script = "redis.call('SET', KEYS[1], 1) return redis.call('SET', KEYS[2], 1)"
+      await send(['EVAL', script, '2', 'a', 'b'])
+      await send(['MULTI'], words('SET a 2'), words('SET b 2'), words('SET c 2'), ['EXEC'])
+      await send(['MULTI'], words('RENAME a z'), words('SET b 2'), ['EXEC'])
+      expect(await send(['FUNCTION', 'LOAD', library('one')])).toBe('one')
+      expect(await send(['FUNCTION', 'LOAD', 'REPLACE', library('one')])).toBe('one')
+      await send(['FUNCTION', 'LOAD', library('two')])
+      const dump = (await client.call('FUNCTION', 'DUMP')) as string
+      await sleep(SETTLE_MS)
+      await send(words('FCALL one_f 1 a'))
+      await send(words('FUNCTION DELETE two'))
+      await send(words('FUNCTION FLUSH'))
+      expect(await send(['FUNCTION', 'RESTORE', dump])).toEqual({ simple: 'OK' })
+      await send(['MULTI'], words('FUNCTION DELETE two'), ['EXEC'])
+      await send(['MULTI'], words('SET a 3'), words('FUNCTION DELETE one'), words('SET b 3'), ['EXEC'])
+      await send(['MULTI'], words('RENAME a b'), ['FUNCTION', 'LOAD', library('three')], words('SET c 3'), ['EXEC'])
+      await send(words('FLUSHALL'))
+      expect(faults(shards)).toEqual([])
+    })
 
-  it('from the answer to CONFIG SET on', async () => {
-    await start(shards, 'everysec')
-    await client.call('SET', 'before', '1')
-    expect(await client.call('CONFIG', 'SET', 'appendfsync', 'always')).toEqual({ simple: 'OK' })
-    await send(words('SET a 1'))
-    await send(words('MSET a 2 b 2 c 2'))
-    expect(faults(shards)).toEqual([])
-  })
+    it('from the answer to CONFIG SET on', async () => {
+      await start(shards, 'everysec')
+      await client.call('SET', 'before', '1')
+      expect(await client.call('CONFIG', 'SET', 'appendfsync', 'always')).toEqual({ simple: 'OK' })
+      await send(words('SET a 1'))
+      await send(words('MSET a 2 b 2 c 2'))
+      expect(faults(shards)).toEqual([])
+    })
 
-  it('also for what was sent before CONFIG SET was answered', async () => {
-    await start(shards, 'no')
-    const others = await Promise.all(Array.from({ length: 4 }, () => server.connect()))
-    for (const [i, other] of others.entries()) for (let j = 0; j < 50; j++) other.write('SET', `k:${i}:${j}`, '1')
-    await send(words('CONFIG SET appendfsync always'), words('SET last 1'))
-    expect(faults(shards)).toEqual([])
-    for (const other of others) other.close()
-  })
-})
+    it('also for what was sent before CONFIG SET was answered', async () => {
+      await start(shards, 'no')
+      const others = await Promise.all(Array.from({ length: 4 }, () => server.connect()))
+      for (const [i, other] of others.entries()) for (let j = 0; j < 50; j++) other.write('SET', `k:${i}:${j}`, '1')
+      await send(words('CONFIG SET appendfsync always'), words('SET last 1'))
+      expect(faults(shards)).toEqual([])
+      for (const other of others) other.close()
+    })
+  },
+)

@@ -113,7 +113,8 @@ describe.each(SHARD_COUNTS)('BullMQ on %i shard(s)', (shards) => {
     const queue = newQueue()
     const delaysMs = [400, 100, 300, 200]
     const addedMs = Date.now()
-    for (const delay of delaysMs) await queue.add('later', { delay }, { delay })
+    // As of the same moment, however long it takes to add them.
+    for (const delay of delaysMs) await queue.add('later', { delay }, { delay, timestamp: addedMs })
     const promoted = await queue.add('much later', { delay: 0 }, { delay: 3_600_000 })
     expect(await queue.getDelayedCount()).toBe(5)
     await promoted.promote()

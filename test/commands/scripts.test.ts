@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keySlot } from '../../src/base/crc16.js'
 import { HASH_SLOTS } from '../../src/base/limits.js'
 import { hasRedis7 } from '../base/redis-oracle.js'
-import { RespConnection } from '../support/resp-value.js'
+import { RespConnection, type RespValue } from '../support/resp-value.js'
 import { SHARD_COUNTS } from '../support/server.js'
 import { type Argument, BesideRedis } from './beside-redis.js'
 
@@ -320,6 +320,22 @@ describe.skipIf(!hasRedis7).each(SHARD_COUNTS)('scripts at %i shard(s)', (shards
     expect(await popped).toEqual([A, '1'])
     expect(await moved).toBe('3')
     expect(await beside.ours.call('LRANGE', C, 0, -1)).toEqual(['3'])
+  })
+
+  it('does not hold back the reply of a script before it in its pipeline', async () => {
+    // One that takes longer than a batch of replies waits for, and one that ends only because that reply has come.
+    const long = 'for i = 1, 1000000 do end return 1'
+    const endless = 'while true do end'
+    const client = await other()
+    expect(await client.call('EVAL', long, 1, A)).toBe(1)
+    const request = (body: string): string => `*4\r\n$4\r\nEVAL\r\n$${body.length}\r\n${body}\r\n$1\r\n1\r\n$1\r\nk\r\n`
+    client.writeRaw(request(long) + request(endless))
+    const early = await Promise.race([client.read(), delay(3000, 'held back', { ref: false })])
+    let killed: RespValue
+    do killed = await beside.ours.call('SCRIPT', 'KILL')
+    while ((killed as { error?: string }).error?.startsWith('NOTBUSY'))
+    expect(early).toBe(1)
+    expect(await client.read()).toEqual({ error: expect.stringMatching(/Script killed by user/) })
   })
 
   it('is ended by SCRIPT KILL, and others hear that it is busy', async () => {

@@ -47,7 +47,8 @@ const LOSS_MS_MAX = testPeer === undefined ? 1200 : 2100
 const ANSWERS_MAX = 800
 const WORK_MS_MAX = 2000
 const BRIEF_ANSWERS_MAX = 120
-const BRIEF_WORK_MS_MAX = 250
+const BRIEF_WORK_MS_MAX = 600
+const BRIEF_WINDOW = 20
 /** One generation in so many works for longer than a second, so that more than the last second could be lost. */
 const LONG_WORK_EVERY = 16
 const LONG_WORK_MS = 1800
@@ -199,6 +200,7 @@ export class Lineage {
       base: this.#generation?.base ?? new Model(),
       choice,
       pauseMs: isLong ? LONG_WORK_PAUSE_MS : choice.below(4),
+      ...(isBrief ? { window: BRIEF_WINDOW } : {}),
     })
     const admin = await server.connect()
     // So much has been answered when the kill comes, however slow the machine is.

@@ -9,7 +9,7 @@ import type { Choice } from '../differential/choice.js'
 import { RespConnection, type RespValue } from '../support/resp-value.js'
 import { nextOperation, type Operation, type OperationSource, requestsOf } from './operations.js'
 
-/** Operations under way at a client at most. */
+/** Operations under way at a client at most, if nothing else is said. */
 const WINDOW = 48
 const PIPELINE_MAX = 16
 
@@ -51,14 +51,20 @@ export class WorkClient {
     connection: RespConnection,
     readonly source: OperationSource,
     private readonly choice: Choice,
+    private readonly window: number,
   ) {
     this.#connection = connection
   }
 
-  static async open(target: string | number, source: OperationSource, choice: Choice): Promise<WorkClient> {
+  static async open(
+    target: string | number,
+    source: OperationSource,
+    choice: Choice,
+    window = WINDOW,
+  ): Promise<WorkClient> {
     const connection = await RespConnection.open(target)
     if (source.database !== 0) await connection.call('SELECT', source.database)
-    return new WorkClient(connection, source, choice)
+    return new WorkClient(connection, source, choice, window)
   }
 
   get answered(): number {
@@ -72,7 +78,7 @@ export class WorkClient {
   async run(pauseMs: number): Promise<void> {
     const { choice } = this
     while (!this.#isEnded) {
-      if (this.operations.length - this.#answered >= WINDOW) {
+      if (this.operations.length - this.#answered >= this.window) {
         // An answer wakes it as soon as the event loop gets there.
         await sleep(1)
         continue

@@ -22,6 +22,8 @@ export interface WorkloadOptions {
   readonly choice: Choice
   /** About so long does a client wait between two pipelines. */
   readonly pauseMs: number
+  /** So many operations are under way at a client at most. */
+  readonly window?: number
   /** False where writes may be refused: the elements of the queues would not be without gaps. */
   readonly hasConsumers?: boolean
 }
@@ -41,12 +43,12 @@ export class Workload {
   }
 
   static async start(socket: string, options: WorkloadOptions): Promise<Workload> {
-    const { number, base, choice } = options
+    const { number, base, choice, window } = options
     const clients = await Promise.all(
       DATABASES.map((database, client) => {
         const leftovers = leftoversIn(base, client, database)
         const source = { client, generation: number, database, leftovers, queued: queuedIn(base, client) }
-        return WorkClient.open(socket, source, new Choice(choice.below(2 ** 31)))
+        return WorkClient.open(socket, source, new Choice(choice.below(2 ** 31)), window)
       }),
     )
     const consumers = await Promise.all(

@@ -67,7 +67,7 @@ async function load(name: string): Promise<RespConnection> {
 /** A megabyte of keys, so that there is something to walk over, and 50 µs for each. */
 const KEYS = 6000
 /** Of values that are written in many portions. */
-const LARGE_ELEMENTS = 15_000
+const LARGE_ELEMENTS = 5000
 const SLOWLY = ['--rdb-key-save-delay', '50']
 
 describe.each(SHARD_COUNTS)(`a snapshot on %i shard(s), seed ${SEED}`, (shards) => {
@@ -176,7 +176,7 @@ describe.each(SHARD_COUNTS)(`a snapshot on %i shard(s), seed ${SEED}`, (shards) 
     const server = await start(shards)
     const client = await connect(server)
     const reader = await connect(server)
-    const types = ['set', 'hash', 'zset', 'list', 'string', 'timed'] as const
+    const types = ['set', 'hash', 'zset', 'list', 'string', 'timed', 'stream'] as const
     const elements = Array.from({ length: 1000 }, (_, i) => i)
     const fill = async (suffix: string): Promise<void> => {
       for (let from = 0; from < LARGE_ELEMENTS; from += 1000) {
@@ -185,9 +185,11 @@ describe.each(SHARD_COUNTS)(`a snapshot on %i shard(s), seed ${SEED}`, (shards) 
         void client.call('HSET', `hash${suffix}`, ...names.flatMap((name, i) => [name, i]))
         void client.call('ZADD', `zset${suffix}`, ...names.flatMap((name, i) => [i, name]))
         void client.call('RPUSH', `list${suffix}`, ...names)
+        for (const name of names) void client.call('XADD', `stream${suffix}`, '*', name, from)
         void client.call('APPEND', `string${suffix}`, 'x'.repeat(40_000))
         await client.call('HSET', `timed${suffix}`, ...names.flatMap((name, i) => [name, i]))
       }
+      await client.call('XGROUP', 'CREATE', `stream${suffix}`, 'group', 0)
       await client.call('HPEXPIREAT', `timed${suffix}`, 4_000_000_000_000, 'FIELDS', 1, 'element 5')
     }
     await fill('')
@@ -201,8 +203,10 @@ describe.each(SHARD_COUNTS)(`a snapshot on %i shard(s), seed ${SEED}`, (shards) 
           client.call('HSET', 'hash', 'element 1', `new ${round}`),
           client.call('ZADD', 'zset', round, 'element 2'),
           client.call('LPUSH', 'list', `new ${round}`),
-          client.call('SETRANGE', 'string', 500_000, `new ${round}`),
+          client.call('SETRANGE', 'string', 100_000, `new ${round}`),
           client.call('HSET', 'timed', 'element 1', `new ${round}`),
+          client.call('XREADGROUP', 'GROUP', 'group', 'consumer', 'COUNT', 3, 'STREAMS', 'stream', '>'),
+          client.call('XADD', 'stream:b', '*', 'new', round),
         ],
         () => [
           client.call('MULTI'),

@@ -15,7 +15,7 @@ import { startServer, type TestServer } from '../support/server.js'
 
 const SECONDS = Number(process.env.SNAPSHOT_SOAK_SECONDS ?? 10)
 const SEED = Number(process.env.SHARDKEEP_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const LARGE_ELEMENTS = SECONDS > 30 ? 100_000 : 10_000
+const LARGE_ELEMENTS = SECONDS > 30 ? 100_000 : 6000
 const SHARDS = 4
 const CLIENTS = 6
 /** Of each type. */

@@ -52,7 +52,7 @@ export const persistenceSettings: SettingArea = {
     setting('auto-aof-rewrite-percentage', count, 100n, 'Growth of the log at which it is compacted; 0 for never.', active),
     setting('auto-aof-rewrite-min-size', memory(0n, LONG_MAX), 64n * MIB, 'Size below which the log is not compacted.', active),
     setting('aof-load-truncated', yesNo, true, 'Start when the end of the log is cut off.', active),
-    setting('aof-use-rdb-preamble', yesNo, true, 'Compact the log into a snapshot instead of commands.'),
+    setting('aof-use-rdb-preamble', yesNo, true, 'Compact the log into a snapshot instead of commands.', active),
     setting('aof-timestamp-enabled', yesNo, false, 'Write times into the log.', active),
     setting('aof-rewrite-incremental-fsync', yesNo, true, 'Sync a compacted log piece by piece while it is written.'),
     setting('aof-disable-auto-gc', yesNo, false, 'Keep log files that are no longer needed.', { ...active, hidden: true }),

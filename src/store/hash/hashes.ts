@@ -97,6 +97,13 @@ export class Hashes extends HashCursor implements ValueKind {
     return true
   }
 
+  /** So many fields will be there: a large hash gets room for them at once. Without memory for that it is as it was. */
+  reserve(fields: number): void {
+    if (!this.isTable) return
+    this.table.reserve(fields)
+    this.table.close()
+  }
+
   /**
    * Sets a field, whether it is there or not.
    * @param keepsTime whether a field that is there keeps its time to live

@@ -5,7 +5,6 @@
  * malformed there ends in an `RdbFormatError`.
  */
 import { assert } from '../../base/assert.js'
-import { latin1Of } from '../../base/bytes.js'
 import { INT64_TEXT_BYTES_MAX, writeBigInt, writeInteger } from '../../base/integer.js'
 import { LISTPACK_FIRST, Listpack } from '../listpack.js'
 import { checkListpack } from '../listpack-entry.js'
@@ -76,37 +75,6 @@ export class ListpackSource implements ElementSource {
     this.text = pack.valueBytes
     this.textOffset = pack.valueOffset
     this.textLength = pack.valueLength
-    return true
-  }
-
-  /** Goes back to the beginning. */
-  rewind(): void {
-    this.#at = LISTPACK_FIRST
-  }
-
-  /** Whether of every `step` entries the first ones, names of members or fields, are all different. Goes back afterwards. */
-  hasDistinct(step: number): boolean {
-    const names = new Set<string>()
-    this.rewind()
-    for (let i = 0; this.next(); i++) {
-      if (i % step === 0) names.add(latin1Of(this.text, this.textOffset, this.textLength))
-    }
-    this.rewind()
-    return names.size * step === this.count
-  }
-
-  /**
-   * Whether each entry stands in the form that it gets here. Others may keep the text of an integer as a text, which
-   * would not be found again.
-   */
-  isCanonical(): boolean {
-    const pack = this.#pack
-    for (let at = LISTPACK_FIRST; !pack.isEnd(at); at = pack.next(at)) {
-      pack.read(at)
-      pack.clearPut()
-      pack.put(pack.valueBytes, pack.valueOffset, pack.valueLength)
-      if (pack.putBytes !== pack.next(at) - at || !pack.isPut(at)) return false
-    }
     return true
   }
 }

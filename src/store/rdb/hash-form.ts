@@ -138,7 +138,7 @@ function loadPlain(reader: RdbReader, target: LoadTarget): void {
     fields <= limits.hashMaxListpackEntries && packStrings(reader, fields * PAIR, limits.hashMaxListpackValue, entries)
   if (isSmall && hashes.createFromEntries(db, key, entries, expireAtMs)) return
   reader.position = position
-  addFields(reader, new StringSource(reader, fields * PAIR), target, !isSmall)
+  addFields(reader, new StringSource(reader, fields * PAIR), target, isSmall ? 0 : fields)
 }
 
 /** A hash that is being loaded, field by field. */
@@ -148,11 +148,11 @@ class HashBeingLoaded {
   private field = new Uint8Array(64)
   private fieldLength = 0
 
-  /** @param isLarge whether it is known to be too large for a listpack */
+  /** @param largeFields how many fields it has, where it is known to be too large for a listpack; else 0 */
   constructor(
     private readonly reader: RdbReader,
     private readonly target: LoadTarget,
-    private readonly isLarge = false,
+    private readonly largeFields = 0,
   ) {
     this.hashes = target.db.keyspace.hashes
   }
@@ -180,10 +180,14 @@ class HashBeingLoaded {
   }
 
   private create(): void {
-    const { hashes, isLarge } = this
+    const { hashes, largeFields } = this
     const { db, key } = this.target
-    if (isLarge) hashes.createEmpty(db, key, 0, key.length, Encoding.hashtable, NO_EXPIRY)
-    else hashes.create(db, key, 0, key.length)
+    if (largeFields === 0) {
+      hashes.create(db, key, 0, key.length)
+    } else {
+      hashes.createEmpty(db, key, 0, key.length, Encoding.hashtable, NO_EXPIRY)
+      hashes.reserve(largeFields)
+    }
     this.isMade = true
   }
 
@@ -195,8 +199,8 @@ class HashBeingLoaded {
   }
 }
 
-function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget, isLarge = false): void {
-  const hash = new HashBeingLoaded(reader, target, isLarge)
+function addFields(reader: RdbReader, source: ElementSource, target: LoadTarget, largeFields = 0): void {
+  const hash = new HashBeingLoaded(reader, target, largeFields)
   while (source.next()) {
     hash.takeField(source)
     if (!source.next()) reader.fail('a value for each field')

@@ -22,6 +22,9 @@ import {
 /** LZF makes at most 264 bytes of 3. What claims to be longer need not be tried. */
 const LZF_RATIO_MAX = 88
 
+/** Memory for a longer compressed string is not kept for the next one. */
+const DECOMPRESSED_BYTES_KEPT_MAX = 16 * 1024
+
 /** The length bytes of a score in the old text form that stand for a value. */
 const TEXT_DOUBLE_NAN = 253
 const TEXT_DOUBLE_INFINITY = 254
@@ -67,6 +70,7 @@ export class RdbReader {
   position = 0
   end = 0
   #view = new DataView(this.bytes.buffer)
+  #decompressed = new Uint8Array(0)
   readonly #digits = new Uint8Array(SAFE_INTEGER_TEXT_BYTES_MAX)
 
   /** Begins to read a range. */
@@ -103,7 +107,8 @@ export class RdbReader {
 
   /** Passes over `length` bytes and returns where they begin. */
   raw(length: number): number {
-    this.#need(length, `${length} bytes`)
+    // No text is made where none is needed.
+    if (length > this.end - this.position) this.#need(length, `${length} bytes`)
     const at = this.position
     this.position += length
     return at
@@ -210,12 +215,17 @@ export class RdbReader {
     const length = this.length()
     if (length > compressed * LZF_RATIO_MAX) this.fail('a compressed string of a possible length')
     const at = this.raw(compressed)
-    // A buffer of its own each time: some readers hold one string while they read the next.
-    const text = new Uint8Array(length)
+    const text = this.#roomFor(length)
     if (!lzfDecompress(this.bytes, at, compressed, text, 0, length)) this.fail('compressed data')
     this.text = text
     this.textOffset = 0
     this.textLength = length
+  }
+
+  #roomFor(length: number): Uint8Array {
+    if (length > DECOMPRESSED_BYTES_KEPT_MAX) return new Uint8Array(length)
+    if (length > this.#decompressed.length) this.#decompressed = new Uint8Array(DECOMPRESSED_BYTES_KEPT_MAX)
+    return this.#decompressed
   }
 
   /** A double in its eight bytes. */

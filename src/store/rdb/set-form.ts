@@ -87,6 +87,7 @@ function addMembers(reader: RdbReader, source: ElementSource, expected: number, 
   if (!source.next()) reader.failEmpty('a set with members')
   const { text, textOffset, textLength } = source
   const set = sets.create(db, key, 0, key.length, expireAtMs, text, textOffset, textLength, expected)
+  set.reserve(expected)
   while (source.next()) {
     if (!set.add(source.text, source.textOffset, source.textLength)) reader.fail('a set with each member once')
   }

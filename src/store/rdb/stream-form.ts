@@ -17,7 +17,7 @@ import { NOT_KNOWN } from '../stream/stream-groups.js'
 import { StreamId } from '../stream/stream-id.js'
 import { entriesAddedUpTo } from '../stream/stream-progress.js'
 import type { Streams } from '../stream/streams.js'
-import type { LoadTarget, RdbForm } from './rdb-form.js'
+import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
 import { RdbType } from './rdb-format.js'
 import type { RdbReader } from './rdb-reader.js'
 import type { RdbWriter } from './rdb-writer.js'
@@ -39,31 +39,62 @@ const previousId = new StreamId()
 const idBytes = new Uint8Array(ID_BYTES)
 const idView = new DataView(idBytes.buffer)
 
+/** The node with which the stream goes on of which a portion has been written: of one at a time. */
+const nextNodeId = new StreamId()
+
 export const streamForm: RdbForm = {
   rdbType: () => RdbType.streamListpacks2,
   write(db: Database, writer: RdbWriter): void {
     const { streams } = db.keyspace
     streams.open(db)
-    const { root, entries } = streams
-    const { nodes, node } = entries
+    const { entries } = streams
+    const { nodes } = entries
     writer.length(nodes.size)
-    for (let more = nodes.first(); more; more = nodes.next()) {
-      entries.openNode()
-      const { masterId } = node
-      idView.setInt32(0, masterId.msHigh)
-      idView.setInt32(4, masterId.msLow)
-      idView.setInt32(8, masterId.seqHigh)
-      idView.setInt32(12, masterId.seqLow)
-      writer.string(idBytes, 0, ID_BYTES)
-      writer.string(node.bytes, node.base, node.totalBytes)
-    }
-    writer.length(root.length)
-    writeId(writer, root.readLastId(id))
-    writeId(writer, root.readFirstId(id))
-    writeId(writer, root.readMaxDeletedId(id))
-    writer.length(root.entriesAdded)
-    writeGroups(streams, writer)
+    for (let more = nodes.first(); more; more = nodes.next()) writeNode(entries, writer)
+    writeWhatIsKnown(streams, writer)
   },
+  writeSome(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+    const { streams } = db.keyspace
+    streams.open(db)
+    const { entries } = streams
+    const { nodes, node } = entries
+    if (position === 0) writer.length(nodes.size)
+    let written = 0
+    let more = position === 0 ? nodes.first() : nodes.find(nextNodeId)
+    for (; more && written < elementsMax; more = nodes.next()) {
+      writeNode(entries, writer)
+      written += node.liveEntries + node.deletedEntries
+    }
+    if (more) {
+      nodes.readId(nextNodeId)
+      return position + written
+    }
+    writeWhatIsKnown(streams, writer)
+    return WRITTEN
+  },
+}
+
+/** Writes the node that `entries.nodes` stands on. */
+function writeNode(entries: Streams['entries'], writer: RdbWriter): void {
+  entries.openNode()
+  const { node } = entries
+  const { masterId } = node
+  idView.setInt32(0, masterId.msHigh)
+  idView.setInt32(4, masterId.msLow)
+  idView.setInt32(8, masterId.seqHigh)
+  idView.setInt32(12, masterId.seqLow)
+  writer.string(idBytes, 0, ID_BYTES)
+  writer.string(node.bytes, node.base, node.totalBytes)
+}
+
+function writeWhatIsKnown(streams: Streams, writer: RdbWriter): void {
+  const { root } = streams
+  writer.length(root.length)
+  writeId(writer, root.readLastId(id))
+  writeId(writer, root.readFirstId(id))
+  writeId(writer, root.readMaxDeletedId(id))
+  writer.length(root.entriesAdded)
+  writeGroups(streams, writer)
 }
 
 function writeGroups({ groups }: Streams, writer: RdbWriter): void {

@@ -144,8 +144,11 @@ function addElements(reader: RdbReader, source: ScoredSource, { db, key, expireA
   while (source.next()) {
     const { text, textOffset, textLength, score } = source
     if (Number.isNaN(score)) reader.fail('a score')
-    if (!isMade) set.create(db, key, 0, key.length, textLength, expected)
-    isMade = true
+    if (!isMade) {
+      set.create(db, key, 0, key.length, textLength, expected)
+      set.reserve(expected)
+      isMade = true
+    }
     const result = set.add(text, textOffset, textLength, score, 0)
     if (result !== AddResult.added) reader.fail('a sorted set with each member once')
   }

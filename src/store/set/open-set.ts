@@ -109,6 +109,13 @@ export class OpenSet {
     }
   }
 
+  /** So many members will be there: a large set gets room for them at once. Without memory for that it is as it was. */
+  reserve(members: number): void {
+    if (this.encoding !== Encoding.hashtable) return
+    this.elements.reserve(members)
+    this.elements.close()
+  }
+
   /** How many members there are. */
   get size(): number {
     if (this.encoding === Encoding.hashtable) return this.elements.size

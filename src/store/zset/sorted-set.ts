@@ -108,6 +108,13 @@ export class SortedSet {
     this.pack.writeEmpty()
   }
 
+  /** So many elements will be there: a large set gets room for them at once. Without memory for that it is as it was. */
+  reserve(elements: number): void {
+    if (this.isPacked) return
+    this.elements.reserve(elements)
+    this.elements.close()
+  }
+
   get count(): number {
     return this.isPacked ? this.pack.size : this.elements.size
   }
