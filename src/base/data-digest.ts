@@ -6,23 +6,22 @@
  *
  * Algorithm: xorDigest and mixDigest in Redis's debug.c.
  */
-import { createHash } from 'node:crypto'
+import { SHA1_BYTES, sha1Into } from './sha1.js'
 
-export const DIGEST_BYTES = 20
+export const DIGEST_BYTES = SHA1_BYTES
 
-function sha1(data: Uint8Array): Buffer {
-  return createHash('sha1').update(data).digest()
-}
+const hash = new Uint8Array(SHA1_BYTES)
 
 /** Adds `data` to the digest; the order of several such calls does not matter. */
 export function xorDigest(digest: Uint8Array, data: Uint8Array): void {
-  xorBytes(digest, sha1(data))
+  sha1Into(hash, data)
+  xorBytes(digest, hash)
 }
 
 /** Adds `data` to the digest so that the result depends on what was added before. */
 export function mixDigest(digest: Uint8Array, data: Uint8Array): void {
   xorDigest(digest, data)
-  digest.set(sha1(digest))
+  sha1Into(digest, digest)
 }
 
 /** Adds another digest, as if what it was made of had been added with `xorDigest`. */

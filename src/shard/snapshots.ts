@@ -20,8 +20,12 @@ import { type SnapshotOptions, SnapshotWalk } from '../store/rdb/snapshot-walk.j
 import { type LockTable, lockName, type WaitingFrame } from './lock-table.js'
 import { SnapshotLoading } from './snapshot-loading.js'
 
-/** How long the walk goes on before it is looked whether there are requests, each of which may have to wait for so long. */
+/**
+ * How long the walk goes on before it is looked whether there are requests, each of which may have to wait for so long: at least
+ * the one; half as long as the requests before took, so that a full shard's snapshot comes forward; at most the other.
+ */
 const SLICE_US = 100
+const SLICE_US_MAX = 500
 /** And how long it then rests: otherwise it would keep a processor from the threads that serve the same clients. */
 const REST_US = 100
 /** Looks as often whether there is room on the way to the file, of which nobody tells it. */
@@ -148,7 +152,8 @@ export class Snapshots implements ShardSnapshots {
     if (isBusy && this.#held.length === 0 && startedUs < this.#restsUntilUs) {
       return Math.min(REST_US, this.#restsUntilUs - startedUs) / 1000
     }
-    const untilUs = startedUs + SLICE_US
+    const betweenUs = startedUs - this.#restsUntilUs + REST_US
+    const untilUs = startedUs + Math.min(Math.max(betweenUs / 2, SLICE_US), SLICE_US_MAX)
     let hasWorked = false
     let nowUs = startedUs
     do {
