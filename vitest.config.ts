@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/bundle.ts'],
     // Most tests wait for a server most of the time.
     maxWorkers: 2,
     // A machine that stands still for a second may fail a test that measures time; what fails twice is broken.

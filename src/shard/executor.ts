@@ -161,7 +161,8 @@ export class ShardExecutor implements ShardSelf {
         unreleased = 0
       }
       done++
-      if (!this.journal.delaysReplies) this.#sender.flushWithin(done, this.#timing.takesLong())
+      const holdsReplies = this.journal.delaysReplies || this.journal.isWithinOperation
+      if (!holdsReplies) this.#sender.flushWithin(done, this.#timing.takesLong())
     }
     if (done > 0) {
       this.#timing.end()

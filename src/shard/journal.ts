@@ -95,6 +95,11 @@ export class Journal implements ChangeListener, ShardJournal {
     return this.#file.syncsAlways
   }
 
+  /** The operation of the last frame is not through: clients are to hear of all that a transaction changes at once. */
+  get isWithinOperation(): boolean {
+    return this.#goesOn
+  }
+
   /**
    * The rest of an operation is on its way, and no mark may say yet that it is whole: what answers it must not go out before
    * that mark is on the disk.

@@ -9,12 +9,11 @@ import { randomInt } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Choice } from '../differential/choice.js'
 import type { RespConnection, RespValue } from '../support/resp-value.js'
 import { SHARD_COUNTS, testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
-import { type BundledServer, bundleServer } from './bundled-server.js'
 import { checkState } from './checker.js'
 import { Model } from './model.js'
 import { ServerProcess } from './server-process.js'
@@ -29,16 +28,9 @@ const SHARDS = testPeer !== undefined ? [1] : isWhole ? SHARD_COUNTS : [4]
 const OK = { simple: 'OK' }
 const REFUSED = { error: 'MISCONF Errors writing to the AOF file: No space left on device' }
 
-let bundle: BundledServer
 let disk: SmallDisk
 const servers: ServerProcess[] = []
 const connections: RespConnection[] = []
-
-beforeAll(async () => {
-  bundle = await bundleServer()
-})
-
-afterAll(() => bundle.remove())
 
 beforeEach(() => {
   disk = new SmallDisk(DISK_BYTES)
@@ -55,7 +47,6 @@ async function start(shards: number, ...args: string[]): Promise<ServerProcess> 
     directory: disk.directory,
     shards,
     args: ['--save', '', ...args],
-    program: bundle.program,
   })
   servers.push(server)
   if (!(await server.ready)) throw new Error(server.output)

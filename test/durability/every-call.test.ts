@@ -9,12 +9,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Choice } from '../differential/choice.js'
 import type { RespConnection } from '../support/resp-value.js'
 import { SHARD_COUNTS, testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
-import { type BundledServer, bundleServer } from './bundled-server.js'
 import { checkState, type Generation } from './checker.js'
 import { type FileFault, setFaults, watchingCalls } from './file-faults.js'
 import { Model } from './model.js'
@@ -35,19 +34,12 @@ const LOG = ['--appendonly', 'yes', '--save', '']
 /** What the shards append to fails in other ways. */
 const NOT_A_SEGMENT = '(?<!incr\\.aof)$'
 
-let bundle: BundledServer
 let root: string
 let directory: string
 let faults: string
 let traces: string
 let servers: ServerProcess[]
 let connections: RespConnection[]
-
-beforeAll(async () => {
-  bundle = await bundleServer()
-})
-
-afterAll(() => bundle.remove())
 
 beforeEach(() => {
   root = mkdtempSync(path.join(tmpdir(), 'shardkeep-calls-'))
@@ -69,7 +61,7 @@ afterEach(async () => {
 /** A server whose calls are looked at. */
 function spawnServer(shards: number, args: readonly string[], where = directory): ServerProcess {
   const environment = { ...watchingCalls(where), FILE_CALLS_TRACE: traces, FILE_CALLS_FAULTS: faults }
-  const server = new ServerProcess({ directory: where, shards, args, program: bundle.program, environment })
+  const server = new ServerProcess({ directory: where, shards, args, environment })
   servers.push(server)
   return server
 }

@@ -6,10 +6,9 @@
  */
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { testPeer } from '../support/server.js'
+import { describe, expect, it } from 'vitest'
+import { serverProgram, testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
-import { type BundledServer, bundleServer } from './bundled-server.js'
 import { Lineage, type LineageFigures, noFigures, type SyncMode } from './lineage.js'
 
 const KILLS = Number(process.env.DURABILITY_KILLS ?? 200)
@@ -26,8 +25,6 @@ const KINDS = [...SHARD_COUNTS].reverse().flatMap((shardCounts) => SYNC_MODES.ma
 
 const KILLS_PER_KIND = Math.ceil(KILLS / KINDS.length)
 
-let server: BundledServer
-
 const textOf = (figures: LineageFigures): string =>
   `${figures.kills} kills: ${figures.killsWhileStarting} while it started, ${figures.killsWhileRewriting} while the log ` +
   `was rewritten, ${figures.killsWhileSaving} while it saved; ${figures.answered} acknowledged operations of ` +
@@ -42,11 +39,6 @@ function add(total: LineageFigures, figures: LineageFigures): void {
 }
 
 describe('a server that is killed under load', () => {
-  beforeAll(async () => {
-    server = await bundleServer()
-  })
-  afterAll(() => server.remove())
-
   it('has every acknowledged write, or a prefix, afterwards', {
     timeout: 60_000 + KILLS * 4000,
     retry: 0,
@@ -57,7 +49,7 @@ describe('a server that is killed under load', () => {
     const waiting = KINDS.map((kind, i) => ({ ...kind, seed: SEED + i }))
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const lineage = new Lineage({ ...next, kills: KILLS_PER_KIND, isBrief: !isWhole, program: server.program })
+        const lineage = new Lineage({ ...next, kills: KILLS_PER_KIND, isBrief: !isWhole, program: serverProgram })
         try {
           const figures = await lineage.run()
           add(total, figures)

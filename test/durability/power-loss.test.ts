@@ -5,10 +5,9 @@
  * `DURABILITY_LOSSES=500` looks at so many moments, `DURABILITY_SEED=…` begins with this seed.
  */
 import { randomInt } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { testPeer } from '../support/server.js'
+import { describe, expect, it } from 'vitest'
+import { serverProgram, testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
-import { type BundledServer, bundleServer } from './bundled-server.js'
 import type { SyncMode } from './lineage.js'
 import { PowerLoss } from './power-loss.js'
 
@@ -26,14 +25,6 @@ const ALL_RUNS: readonly { readonly shards: number; readonly sync: SyncMode; rea
 const RUNS = isWhole ? ALL_RUNS : [{ shards: 2, sync: 'always', workMs: 1500 } as const]
 /** So many moments of one run are looked at, before there is another run. */
 const LOSSES_PER_RUN = 30
-
-let server: BundledServer
-
-beforeAll(async () => {
-  server = await bundleServer()
-})
-
-afterAll(() => server.remove())
 
 // The recorder is loaded into Node.js.
 describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
@@ -55,7 +46,7 @@ describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
           sync,
           losses: Math.min(wanted - losses, LOSSES_PER_RUN),
           workMs,
-          program: server.program,
+          program: serverProgram,
         })
         await run.run()
         losses += run.losses

@@ -7,9 +7,12 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis, type RedisOptions } from 'ioredis'
 
-export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
-/** Where the compiled tree is; `SHARDKEEP_DIST` names another one. */
-export const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+/** The server's program, of the bundle of this run where there is one (bundle.ts). */
+const cli = path.join(
+  path.resolve(root, process.env.SHARDKEEP_BUNDLE ?? process.env.SHARDKEEP_DIST ?? 'dist'),
+  'src/cli.js',
+)
 /**
  * A program that is started in Shardkeep's place, as in `SHARDKEEP_TEST_PEER=redis-server`: a test of an application that
  * fails there as well asks for something that Redis does not promise.
@@ -52,13 +55,13 @@ async function freePort(): Promise<number> {
 /** The server's program with its arguments, for whoever starts it in another way than `startServer`. */
 export function serverProgram(shards: number): readonly string[] {
   if (testPeer !== undefined) return [testPeer]
-  return [process.execPath, path.join(dist, 'src/cli.js'), '--shards', String(shards)]
+  return [process.execPath, cli, '--shards', String(shards)]
 }
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
-  const program = testPeer === undefined ? [process.execPath, path.join(dist, 'src/cli.js')] : [testPeer]
+  const program = testPeer === undefined ? [process.execPath, cli] : [testPeer]
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
     '--port',
