@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { serverProgram, testPeer } from '../support/server.js'
+import { bundledProgram, testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
 import type { SyncMode } from './lineage.js'
 import { PowerLoss } from './power-loss.js'
@@ -46,7 +46,7 @@ describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
           sync,
           losses: Math.min(wanted - losses, LOSSES_PER_RUN),
           workMs,
-          program: serverProgram,
+          program: bundledProgram,
         })
         await run.run()
         losses += run.losses

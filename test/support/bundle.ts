@@ -1,6 +1,6 @@
 /**
- * The compiled server in a few files, for the whole of a test run: most of what a start takes is the loading of some hundred,
- * and the tests start hundreds of servers. Redis's own suite, the tools of a checkout and users start the files themselves.
+ * The compiled server in a few files: most of what a start takes is the loading of some hundred. For the tests that start it
+ * hundreds of times; all others start the files that users do.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import path from 'node:path'

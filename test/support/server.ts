@@ -8,11 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { Redis, type RedisOptions } from 'ioredis'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
-/** The server's program, of the bundle of this run where there is one (bundle.ts). */
-const cli = path.join(
-  path.resolve(root, process.env.SHARDKEEP_BUNDLE ?? process.env.SHARDKEEP_DIST ?? 'dist'),
-  'src/cli.js',
-)
+/** Where the compiled tree is; `SHARDKEEP_DIST` names another one. */
+const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
+const cli = path.join(dist, 'src/cli.js')
 /**
  * A program that is started in Shardkeep's place, as in `SHARDKEEP_TEST_PEER=redis-server`: a test of an application that
  * fails there as well asks for something that Redis does not promise.
@@ -56,6 +54,13 @@ async function freePort(): Promise<number> {
 export function serverProgram(shards: number): readonly string[] {
   if (testPeer !== undefined) return [testPeer]
   return [process.execPath, cli, '--shards', String(shards)]
+}
+
+/** The same from the bundle of this run (bundle.ts), for tests that start the server hundreds of times. */
+export function bundledProgram(shards: number): readonly string[] {
+  const bundle = process.env.SHARDKEEP_BUNDLE
+  if (bundle === undefined || testPeer !== undefined) return serverProgram(shards)
+  return [process.execPath, path.join(bundle, 'src/cli.js'), '--shards', String(shards)]
 }
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
