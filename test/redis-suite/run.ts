@@ -14,13 +14,8 @@ import { fetchSuite, type SuiteSource } from './source.js'
 import { makeTree, type Target } from './target.js'
 import { type PortRange, portsOf, runUnit, type UnitReport } from './unit.js'
 
+/** All that are expected to pass, but unit/aofrw and integration/aof-multi-part: those take a minute each and are run by name. */
 const UNITS_DEFAULT = [
-  // Those that take longest, first: nothing waits for them at the end.
-  'integration/aof-multi-part',
-  'unit/maxmemory',
-  'unit/aofrw',
-  'unit/scripting',
-  // The others by subject.
   'unit/protocol',
   'unit/keyspace',
   'unit/scan',
@@ -49,6 +44,7 @@ const UNITS_DEFAULT = [
   'unit/dump',
   'unit/sort',
   'unit/other',
+  'unit/maxmemory',
   'unit/lazyfree',
   'unit/memefficiency',
   'unit/info',
@@ -65,6 +61,7 @@ const UNITS_DEFAULT = [
   'unit/latency-monitor',
   'unit/pause',
   'unit/functions',
+  'unit/scripting',
   'unit/shutdown',
   'integration/logging',
   'integration/aof',
@@ -77,7 +74,6 @@ const UNITS_DEFAULT = [
 const USAGE = `npm run test:redis-suite -- [unit ...] [options]
   --shards 1,4         the shard counts to test (default 1,4)
   --limit-seconds 300  time limit of a unit, all its rounds together
-  --lanes 1            so many units run side by side, at each shard count
   --rounds 5           how often a unit is run without the tests that took others with them
   --server PATH        the server: a .js file for Node.js or a program (default dist/src/cli.js)
   --check              compare with expected.json, end with status 1 when anything got worse
@@ -107,7 +103,6 @@ interface Options {
   readonly reference: boolean
   readonly json: string | undefined
   readonly keep: boolean
-  readonly lanes: number
 }
 
 await main()
@@ -133,7 +128,7 @@ async function main(): Promise<void> {
   // Side by side, because most tests wait for something most of the time.
   const results = await Promise.all(
     options.shards.map((shards, index) =>
-      runTarget(targets[index] as Target, shards, source, waiting, options, portsOfLanes(index, options)),
+      runTarget(targets[index] as Target, shards, source, waiting, options, portsOf(index, options.shards.length)),
     ),
   )
   for (const [index, shards] of options.shards.entries()) reports.set(shards, results[index] as UnitReport[])
@@ -159,7 +154,6 @@ function readOptions(): Options {
       'no-reference': { type: 'boolean', default: false },
       json: { type: 'string' },
       keep: { type: 'boolean', default: false },
-      lanes: { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -181,7 +175,6 @@ function readOptions(): Options {
     reference: !values['no-reference'] && !values.check,
     json: values.json,
     keep: values.keep,
-    lanes: Number(values.lanes),
   }
 }
 
@@ -195,16 +188,12 @@ async function reference(unit: string, source: SuiteSource, options: Options): P
   )
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as UnitReport
   const target: Target = { label: 'redis-server', shards: null, server: '/usr/bin/redis-server' }
-  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] }, [portsOf(0, 1)])
+  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] }, portsOf(0, 1))
   if (result === undefined) throw new Error(`no result for ${unit}`)
   mkdirSync(path.dirname(file), { recursive: true })
   // A reference that was cut short would make every later comparison look better than it is.
   if (result.aborts.length === 0) writeFileSync(file, JSON.stringify(result, null, 1))
   return result
-}
-
-function portsOfLanes(target: number, { lanes, shards }: Options): PortRange[] {
-  return Array.from({ length: lanes }, (_, lane) => portsOf(target * lanes + lane, shards.length * lanes))
 }
 
 async function runTarget(
@@ -213,42 +202,33 @@ async function runTarget(
   source: SuiteSource,
   waiting: readonly WaitingTest[],
   options: Options,
-  /** So many of the target's units run side by side. */
-  ports: readonly PortRange[],
+  ports: PortRange,
 ): Promise<UnitReport[]> {
-  const reports = new Map<string, UnitReport>()
-  const left = [...options.units]
-  const work = async (lane: number): Promise<void> => {
-    const tree = makeTree(
-      { ...target, label: `${target.label} ${lane}` },
-      source.folder,
-      path.join(cacheFolder, 'runs'),
-    )
-    try {
-      for (let unit = left.shift(); unit !== undefined; unit = left.shift()) {
-        const expected = readExpectations(expectedFile)[unit]?.[shards]
-        const result = await runUnit({
-          unit,
-          tree,
-          logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${target.label.replace(' ', '-')}.log`),
-          waiting: waiting.filter(({ needsOneShard }) => !needsOneShard || shards !== 1),
-          culprits: options.check ? (expected?.culprits ?? []) : [],
-          limitSeconds: options.limitSeconds,
-          roundsMax: options.roundsMax,
-          expectedFailures: options.check ? new Set(Object.keys(expected?.failures ?? {})) : null,
-          ports: ports[lane] as PortRange,
-        })
-        process.stderr.write(
-          `${target.label}: ${unit} ${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`,
-        )
-        reports.set(unit, result)
-      }
-    } finally {
-      if (!options.keep) rmSync(tree, { recursive: true, force: true })
+  const tree = makeTree(target, source.folder, path.join(cacheFolder, 'runs'))
+  const reports: UnitReport[] = []
+  try {
+    for (const unit of options.units) {
+      const expected = readExpectations(expectedFile)[unit]?.[shards]
+      const result = await runUnit({
+        unit,
+        tree,
+        logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${target.label.replace(' ', '-')}.log`),
+        waiting: waiting.filter(({ needsOneShard }) => !needsOneShard || shards !== 1),
+        culprits: options.check ? (expected?.culprits ?? []) : [],
+        limitSeconds: options.limitSeconds,
+        roundsMax: options.roundsMax,
+        expectedFailures: options.check ? new Set(Object.keys(expected?.failures ?? {})) : null,
+        ports,
+      })
+      process.stderr.write(
+        `${target.label}: ${unit} ${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`,
+      )
+      reports.push(result)
     }
+  } finally {
+    if (!options.keep) rmSync(tree, { recursive: true, force: true })
   }
-  await Promise.all(ports.map((_, lane) => work(lane)))
-  return options.units.map((unit) => reports.get(unit) as UnitReport)
+  return reports
 }
 
 interface Figures {
