@@ -6,10 +6,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/bundle.ts'],
     // Most tests wait for a server most of the time.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // A machine that stands still for a second may fail a test that measures time; what fails twice is broken.
     retry: 1,
-    // A test starts servers in processes of their own. With three at a time on a machine of two cores they are slow, not stuck.
+    // A test starts servers in processes of their own. With two at a time on a machine of two cores they are slow, not stuck.
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
