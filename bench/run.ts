@@ -89,6 +89,9 @@ async function main(): Promise<void> {
   const own = shardkeep(values.server, shards[0] ?? 1)
   const peers: ServerSpec[] = [...(values['no-redis'] ? [] : [REDIS]), ...values.peer.map(peerSpec)]
   const specs = shards.map((count) => shardkeep(values.server, count))
+  /** For scenarios that are about several numbers of shards unless one is given. */
+  const specsOr = (...counts: number[]): ServerSpec[] =>
+    values.shards === undefined ? counts.map((count) => shardkeep(values.server, count)) : specs
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   const number = (text: string | undefined, fallback: number): number => (text === undefined ? fallback : Number(text))
   const scenario = positionals[0] ?? 'throughput'
@@ -124,7 +127,7 @@ async function main(): Promise<void> {
       return pubsub({ own, peers, seconds: number(values.seconds, 20) })
     case 'evalsha':
       return evalsha({
-        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        specs: specsOr(1, 4),
         peers,
         pipelines: (values.pipelines ?? '1,16').split(',').map(Number),
         clients: Number(values.clients),
@@ -147,7 +150,7 @@ async function main(): Promise<void> {
     case 'load':
       process.stdout.write(`seed ${seed}\n`)
       return load({
-        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        specs: specsOr(1, 4),
         peers,
         keys: number(values.keys, 2_000_000),
         rounds: number(values.rounds, 7),
@@ -155,7 +158,7 @@ async function main(): Promise<void> {
       })
     case 'persistence':
       return persistence({
-        specs: values.shards === undefined ? [1, 4].map((count) => shardkeep(values.server, count)) : specs,
+        specs: specsOr(1, 4),
         peers,
         pipelines: (values.pipelines ?? '1,16').split(',').map(Number),
         clients: Number(values.clients),
@@ -181,7 +184,7 @@ async function main(): Promise<void> {
     case 'soak':
       if (
         !(await soak({
-          specs: values.shards === undefined ? [1, 2, 4].map((count) => shardkeep(values.server, count)) : specs,
+          specs: specsOr(1, 2, 4),
           seconds: number(values.seconds, 600),
           seed,
         }))

@@ -7,7 +7,7 @@
 import { randomInt } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { bundledProgram, testPeer } from '../support/server.js'
+import { testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
 import { Lineage, type LineageFigures, noFigures, type SyncMode } from './lineage.js'
 
@@ -49,7 +49,7 @@ describe('a server that is killed under load', () => {
     const waiting = KINDS.map((kind, i) => ({ ...kind, seed: SEED + i }))
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const lineage = new Lineage({ ...next, kills: KILLS_PER_KIND, isBrief: !isWhole, program: bundledProgram })
+        const lineage = new Lineage({ ...next, kills: KILLS_PER_KIND, isBrief: !isWhole })
         try {
           const figures = await lineage.run()
           add(total, figures)

@@ -26,7 +26,6 @@ export interface LineageOptions {
   readonly kills: number
   /** Each server is killed soon, and none works for longer than a second. */
   readonly isBrief: boolean
-  readonly program: (shards: number) => readonly string[]
 }
 
 export interface LineageFigures {
@@ -139,7 +138,6 @@ export class Lineage {
       directory: this.directory,
       shards: choice.of(options.shardCounts),
       args: settings.flat(),
-      program: options.program,
     })
     return this.#server
   }

@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { bundledProgram, testPeer } from '../support/server.js'
+import { testPeer } from '../support/server.js'
 import { isWhole } from './amount.js'
 import type { SyncMode } from './lineage.js'
 import { PowerLoss } from './power-loss.js'
@@ -46,7 +46,6 @@ describe.skipIf(testPeer !== undefined)('a server that loses its power', () => {
           sync,
           losses: Math.min(wanted - losses, LOSSES_PER_RUN),
           workMs,
-          program: bundledProgram,
         })
         await run.run()
         losses += run.losses

@@ -25,7 +25,6 @@ export interface PowerLossOptions {
   /** How often the power fails. */
   readonly losses: number
   readonly workMs: number
-  readonly program: (shards: number) => readonly string[]
 }
 
 const FIRST_ANSWERS = 200
@@ -84,8 +83,8 @@ export class PowerLoss {
   }
 
   #server(directory: string, environment: Record<string, string> = {}): ServerProcess {
-    const { shards, program } = this.options
-    return new ServerProcess({ directory, shards, args: this.#args, program, environment })
+    const { shards } = this.options
+    return new ServerProcess({ directory, shards, args: this.#args, environment })
   }
 
   /** Something that is there already, with the end of a crash. */

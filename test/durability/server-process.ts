@@ -17,8 +17,6 @@ export interface ServerOptions {
   readonly directory: string
   readonly shards: number
   readonly args: readonly string[]
-  /** What is started, with its first arguments; the compiled server, if nothing is said. */
-  readonly program?: (shards: number) => readonly string[]
   /** Environment variables beside those of the test. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -34,9 +32,9 @@ export class ServerProcess {
   readonly #child: ChildProcess
   #output = ''
 
-  constructor({ directory, shards, args, program = bundledProgram, environment }: ServerOptions) {
+  constructor({ directory, shards, args, environment }: ServerOptions) {
     this.socket = path.join(tmpdir(), `shardkeep-${process.pid}-${count++}.sock`)
-    const [file = '', ...programArgs] = program(shards)
+    const [file = '', ...programArgs] = bundledProgram(shards)
     const own = ['--port', '0', '--unixsocket', this.socket, '--dir', directory]
     this.#child = spawn(file, [...programArgs, ...own, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
