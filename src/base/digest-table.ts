@@ -15,6 +15,8 @@ export class DigestTable {
   #slots = new Int32Array(SLOTS_INITIAL)
   #digits = new Uint8Array((SLOTS_INITIAL / 2) * DIGEST_DIGITS)
   #count = 0
+  /** The number that was found last: who calls a script mostly calls it again. */
+  #last = 0
 
   get size(): number {
     return this.#count
@@ -23,12 +25,16 @@ export class DigestTable {
   /** The number of a digest, or -1. Numbers count up from 0 in the order in which digests were added. */
   find(bytes: Uint8Array, offset: number, length: number): number {
     if (length !== DIGEST_DIGITS) return -1
+    if (this.#last < this.#count && this.#isAt(this.#last, bytes, offset)) return this.#last
     const slots = this.#slots
     const mask = slots.length - 1
     for (let slot = hashOf(bytes, offset) & mask; ; slot = (slot + 1) & mask) {
       const found = (slots[slot] as number) - 1
       if (found < 0) return -1
-      if (this.#isAt(found, bytes, offset)) return found
+      if (this.#isAt(found, bytes, offset)) {
+        this.#last = found
+        return found
+      }
     }
   }
 

@@ -70,7 +70,7 @@ export class Chunks {
   /** Buffers that nothing refers to any more and that have not gone back to the system yet. */
   private readonly condemned: ArrayBuffer[] = []
   private readonly freePages = new Int32Array(CHUNKS_MAX)
-  /** No page before this one is free. Always the first page of a run. */
+  /** No page before this one is free: where a search begins. Always the first page of a run. */
   private readonly firstFreePage = new Int32Array(CHUNKS_MAX)
   /** No run of free pages is longer than this: a search that failed is not made again. */
   private readonly longestRun = new Int32Array(CHUNKS_MAX)
@@ -189,6 +189,10 @@ export class Chunks {
     const words = this.words[chunk]!
     const end = this.pagesPerChunk
     let page = this.firstFreePage[chunk]!
+    while (page < end && words[page << DESCRIPTOR_SHIFT] !== KIND_FREE)
+      page += words[(page << DESCRIPTOR_SHIFT) + RUN_PAGES]!
+    // The next search need not pass over these runs again.
+    this.firstFreePage[chunk] = page
     let free = 0
     while (page < end) {
       const descriptor = page << DESCRIPTOR_SHIFT
