@@ -13,6 +13,7 @@ import { parseCommandLine } from './config/command-line.js'
 import type { Configuration } from './config/configuration.js'
 import { loadConfiguration } from './config/redis-conf.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
+import { inlineMore } from './inlining.js'
 import { loadWithinDescriptorLimit } from './load-modules.js'
 import { createLogger, type Logger, logStart } from './log.js'
 import type { RunningServer } from './main.js'
@@ -128,6 +129,7 @@ async function serve(argv: readonly string[]): Promise<void> {
 
 /** The server proper is loaded here, so that help, version and configuration faults do not wait for it. */
 async function start(configuration: Configuration, log: Logger): Promise<RunningServer> {
+  inlineMore()
   await loadWithinDescriptorLimit(configuration.shardCount())
   const { startServer } = await import('./main.js')
   return startServer(configuration, log)

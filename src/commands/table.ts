@@ -52,7 +52,7 @@ import { setCommands } from './set/set.js'
 import { slowlogCommands } from './slowlog.js'
 import { sortCommands } from './sort/sort-commands.js'
 import { sortLendingCommands } from './sort/sort-lending.js'
-import type { CommandSpec, KeySpec, Reach } from './spec.js'
+import type { CommandSpec, KeySpec, Reach, ShardHandler } from './spec.js'
 import { streamCommands } from './stream/stream.js'
 import { shardCheckGroupRead } from './stream/stream-read.js'
 import { stringCommands } from './string.js'
@@ -121,6 +121,9 @@ export const specs: readonly CommandSpec[] = [
   ...scriptInternalCommands,
   ...functionInternalCommands,
 ]
+
+/** What a shard runs, by id. The entries have many shapes, so that looking into one costs more than a call does. */
+export const shardHandlers = specs.map(({ shard }) => shard as ShardHandler)
 
 const idBySpec = new Map<CommandSpec, number>()
 const containerBySpec = new Map<CommandSpec, CommandSpec>()

@@ -15,8 +15,8 @@ import { Effects } from '../commands/effects.js'
 import { shardServe } from '../commands/internal.js'
 import type { ShardStatistics } from '../commands/server-services.js'
 import { initialSettings, ShardCall, type ShardSelf } from '../commands/shard-call.js'
-import type { CommandSpec } from '../commands/spec.js'
-import { idOf, specs } from '../commands/table.js'
+import type { CommandSpec, ShardHandler } from '../commands/spec.js'
+import { idOf, shardHandlers, specs } from '../commands/table.js'
 import { errors } from '../resp/errors.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK, RingConsumer, RingProducer } from '../ring/byte-ring.js'
 import { FrameKind, gsnOf, LOCK_OWNER_SHIFT, ORIGIN_MASK, REQUEST_WORDS, RequestFlag } from '../ring/frames.js'
@@ -300,7 +300,7 @@ export class ShardExecutor implements ShardSelf {
     if (journal.isOn) journal.beginCommand()
     if (this.keyspace.snapshot !== null) writeBefore(call)
     try {
-      ;(call.spec.shard as (call: ShardCall) => void)(call)
+      ;(shardHandlers[id] as ShardHandler)(call)
     } catch (error) {
       this.#replyFailure(error)
     }

@@ -7,8 +7,8 @@
  * Invariant: the reply is in `writer` until the next command.
  */
 import { ShardCall } from '../commands/shard-call.js'
-import type { CommandSpec } from '../commands/spec.js'
-import { specs } from '../commands/table.js'
+import type { CommandSpec, ShardHandler } from '../commands/spec.js'
+import { shardHandlers, specs } from '../commands/table.js'
 import { errors } from '../resp/errors.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { RequestFlag } from '../ring/frames.js'
@@ -69,7 +69,7 @@ export class NestedCommands {
     if (journal.isOn) journal.beginCommand()
     if (keyspace.snapshot !== null) writeBefore(call)
     try {
-      ;(call.spec.shard as (call: ShardCall) => void)(call)
+      ;(shardHandlers[id] as ShardHandler)(call)
     } catch (error) {
       if (!(error instanceof ArenaFullError)) throw error
       writer.attachScratch()
