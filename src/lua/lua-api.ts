@@ -45,6 +45,7 @@ export const COLLECT_ALL = 2
 export const COLLECT_COUNT_KIB = 3
 export const COLLECT_COUNT_REST_BYTES = 4
 export const COLLECT_STEP = 5
+export const COLLECT_PAUSE = 6
 
 export interface LuaApi {
   readonly memory: WasmMemory

@@ -11,6 +11,7 @@ import {
   COLLECT_ALL,
   COLLECT_COUNT_KIB,
   COLLECT_COUNT_REST_BYTES,
+  COLLECT_PAUSE,
   COLLECT_STEP,
   HOOK_COUNT,
   HOOK_LINE,
@@ -33,8 +34,15 @@ const INSTRUCTIONS_BETWEEN_CHECKS = 10_000
 /** As in Redis: after so many runs, the collector does a piece of work of so many KiB. */
 const RUNS_BETWEEN_COLLECTIONS = 50
 
-/** Up to this size the collector keeps its own pace, and needs no pieces of work: they cost short scripts a tenth. */
-const MEMORY_BYTES_UNCOLLECTED = 1024 * 1024
+/**
+ * An interpreter up to this size is small: its collector is given no pieces of work, and begins anew only when there is six
+ * times as much as it has found alive. What is alive are mostly compiled scripts, and to look through them for the garbage
+ * of a few short runs would cost these runs a tenth of their time.
+ */
+const SMALL_MEMORY_BYTES = 1024 * 1024
+const PAUSE_WHILE_SMALL_PERCENT = 600
+/** Lua's own. */
+const PAUSE_PERCENT = 200
 
 const SPACE = 32
 
@@ -62,6 +70,10 @@ export class ScriptRuntime implements RunState {
   readonly #toReply: LuaToReply
   readonly #hook: number
   #runs = 0
+  /** Whether the collector waits longer than usual. */
+  #isPatient = false
+  /** How often the run in hand has asked the host. */
+  #checks = 0
   /** While a library is loaded, says that it has taken too long. */
   #isLate: (() => boolean) | null = null
 
@@ -99,8 +111,17 @@ export class ScriptRuntime implements RunState {
     this.state.lua.lua_sethook(this.state.main, this.#hook, HOOK_COUNT, INSTRUCTIONS_BETWEEN_CHECKS)
   }
 
+  #setPatient(isPatient: boolean): void {
+    if (isPatient === this.#isPatient) return
+    this.#isPatient = isPatient
+    const pause = isPatient ? PAUSE_WHILE_SMALL_PERCENT : PAUSE_PERCENT
+    this.state.lua.lua_gc(this.state.main, COLLECT_PAUSE, pause)
+  }
+
   /** Raises an error if the host says that the script must end, or if a library takes too long to load. */
   endIfAsked(L: number): void {
+    // The first time says nothing: the instructions are counted over all runs. Who runs for so long may fill the memory.
+    if (++this.#checks > 1) this.#setPatient(false)
     if (!this.isEnding && !(this.#isLate === null ? this.host.interrupt() : this.#isLate())) return
     this.isEnding = true
     // From now on at every line, here and in the main state: an error that the script catches is raised again at once.
@@ -157,6 +178,7 @@ export class ScriptRuntime implements RunState {
     const { lua, main: L } = state
     this.isRunning = true
     this.speaksResp3 = false
+    this.#checks = 0
     const status = lua.lua_pcall(L, argumentCount, 1, ERROR_HANDLER_INDEX)
     this.isRunning = false
     if (this.isEnding) this.watchInstructions()
@@ -167,7 +189,8 @@ export class ScriptRuntime implements RunState {
     if (status === STATUS_ERROR_MEMORY) lua.lua_gc(L, COLLECT_ALL, 0)
     if (++this.#runs >= RUNS_BETWEEN_COLLECTIONS) {
       this.#runs = 0
-      if (this.memoryBytes > MEMORY_BYTES_UNCOLLECTED) lua.lua_gc(L, COLLECT_STEP, RUNS_BETWEEN_COLLECTIONS)
+      this.#setPatient(this.memoryBytes <= SMALL_MEMORY_BYTES)
+      if (!this.#isPatient) lua.lua_gc(L, COLLECT_STEP, RUNS_BETWEEN_COLLECTIONS)
       const taken = state.module.memoryBytes
       this.isOversized = taken > MEMORY_BYTES_KEPT && this.memoryBytes * WORTH_KEEPING < taken
     }
