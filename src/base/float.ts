@@ -55,8 +55,9 @@ export function parseDouble(buffer: Uint8Array, offset: number, length: number):
 }
 
 /**
- * Plain decimal numbers of up to 15 digits: integer and power of ten are then exact, and one division rounds once.
- * NaN for everything else, which is then read the long way.
+ * Plain decimal numbers of up to 15 digits: integer and power of ten are then exact, and one division rounds once. And
+ * integers of 16 digits up to 2^53 - 1: times in fractions of a millisecond are common scores. NaN for everything else,
+ * which is then read the long way.
  */
 function parseShortDecimal(buffer: Uint8Array, offset: number, length: number): number {
   const end = offset + length
@@ -80,7 +81,8 @@ function parseShortDecimal(buffer: Uint8Array, offset: number, length: number): 
     digits++
     if (decimals >= 0) decimals++
   }
-  if (digits === 0 || digits > EXACT_DIGITS_MAX) return Number.NaN
+  if (digits === 0) return Number.NaN
+  if (digits > EXACT_DIGITS_MAX && (decimals >= 0 || value > Number.MAX_SAFE_INTEGER)) return Number.NaN
   const magnitude = decimals > 0 ? value / EXACT_POWERS_OF_TEN[decimals]! : value
   return negative ? -magnitude : magnitude
 }
