@@ -12,6 +12,7 @@ import type { LogLines } from './base/log-lines.js'
 import { shardLoadClose, shardLoadOpen, shardLoadSome } from './commands/rdb/load.js'
 import type { LoadOptions, LoadReport } from './commands/rdb/shard-loading.js'
 import type { CommandSpec } from './commands/spec.js'
+import { quoteArgument } from './config/arguments.js'
 import { checksumError, checksumOf, type FileChecksum } from './rdb/file-checksum.js'
 import { RdbFileError } from './rdb/file-error.js'
 import { CHECKSUM_VERSION_MIN } from './rdb/file-reader.js'
@@ -145,11 +146,13 @@ class SnapshotLoad {
     return report
   }
 
-  #count({ keys, expired, empty }: LoadReport): void {
+  #count({ keys, expired, empty, emptyNames }: LoadReport): void {
     const { progress, log } = this
     progress.keysLoaded += keys
     progress.keysExpired += expired
-    if (empty > 0 && progress.keysEmpty < EMPTY_KEYS_LOGGED_MAX) log.warning(`skipping ${empty} empty key(s)`)
+    for (const [i, name] of emptyNames.entries()) {
+      if (progress.keysEmpty + i < EMPTY_KEYS_LOGGED_MAX) log.warning(`skipping empty key: ${shownName(name)}`)
+    }
     progress.keysEmpty += empty
     progress.loadedBytes = Math.min(...this.#positions)
     if (performance.now() - this.#toldAtMs < PROGRESS_EVERY_MS) return
@@ -175,6 +178,11 @@ class SnapshotLoad {
       throw checksumError(crc, next)
     }
   }
+}
+
+/** A key's name for the log, in quotes where it holds what would not print, or spaces. */
+function shownName(name: string): string {
+  return /^[!-~]+$/.test(name) ? name : quoteArgument(name)
 }
 
 /** Tells of a field about the file as Redis does. */

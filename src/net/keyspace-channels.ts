@@ -3,7 +3,8 @@
  * `__keyevent@<db>__:<event>`.
  *
  * Runs on the main thread. Invariant: the events of one key are published in the order in which they happened. Those of keys
- * of several shards have no order among each other.
+ * of several shards have no order among each other. A key whose record is lent has its events from the shard that it is lent
+ * to: they must have come before its own shard goes on with it (hops/lending.ts, router/scripts.ts).
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { eventDatabase, eventIsForKeyevent, eventIsForKeyspace } from '../ring/frames.js'

@@ -236,6 +236,12 @@ export class ScriptRegistry implements ScriptServices, ScriptKnowledge {
     if (refusalOfKeys(bytes, offsets, lengths, argv.length) === null) this.#register(argv[1] as Uint8Array)
   }
 
+  /** Whether a command names a script that is not known. */
+  lacks({ spec, argv }: CommandRequest): boolean {
+    const named = argv[1] as Uint8Array
+    return naming[idOf(spec)] === Naming.byDigest && !this.has(named, 0, named.length)
+  }
+
   reachesKeyspace(request: CommandRequest): boolean {
     const flags = this.#flagsOf(request)
     return flags === undefined || (flags & ScriptFlag.namesItsKeys) === 0

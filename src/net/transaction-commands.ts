@@ -84,9 +84,12 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
   const isWatching = watchedKeys.length > 0
   if (!isWatching) show(commands)
   // What comes right behind EXEC may name a script by its digest that one of these commands brings: it is learnt now where it
-  // is sure to run. Otherwise it is when it runs, and the client's next command waits for that.
+  // is sure to run, and none of the others may come too early for it. Otherwise it is when it runs, and the client's next
+  // command waits for that.
   const scripts = commands.filter(({ spec }) => isScript(spec))
-  if (!isWatching) for (const command of scripts) dispatcher.scripting.registry.learn(command)
+  const { registry } = dispatcher.scripting
+  const learnsLater = isWatching ? scripts.length > 0 : scripts.some((command) => registry.lacks(command))
+  if (!learnsLater) for (const command of scripts) registry.learn(command)
   const mustHold = executeTransaction(
     dispatcher.router,
     {
@@ -112,7 +115,7 @@ function exec(dispatcher: Dispatcher, connection: Connection, argv: readonly Uin
       answer(reply)
     },
   )
-  holds = (mustHold || (isWatching && scripts.length > 0)) && !isAnswered
+  holds = (mustHold || learnsLater) && !isAnswered
   if (holds) session.isHeld = true
 }
 

@@ -3,6 +3,7 @@
  * asked blocks until then. What is larger than the place goes through it in pieces.
  *
  *   control (Int32): 0 whose turn it is   1 bytes of the piece   2 whether more of it follows   3 who sent it
+ *   4 a number that belongs to the message
  *
  * Invariant: only the party whose turn it is touches the place, and it gives the turn away last. A wait is bounded in time
  * and looks again, so that a wake-up that was lost costs a moment and nothing more.
@@ -13,6 +14,7 @@ const TURN = 0
 const LENGTH = 1
 const MORE = 2
 const SENDER = 3
+const NOTE = 4
 const CONTROL_BYTES = 64
 /** Nobody's turn: the place is free. */
 const NOBODY = 0
@@ -57,6 +59,15 @@ export class Mailbox {
   /** Whether more of the message follows the piece. */
   get hasMore(): boolean {
     return this.#control[MORE] !== 0
+  }
+
+  /** What the sender of the message has set `note` to. */
+  get note(): number {
+    return this.#control[NOTE] as number
+  }
+
+  set note(value: number) {
+    this.#control[NOTE] = value
   }
 
   /** Gives the turn to `party` with the piece that was written to `bytes`. */

@@ -9,6 +9,7 @@
  * the shards' locks would not have been asked for at one place in the order, and two owners could wait for each other.
  */
 import { asciiBytes } from '../base/bytes.js'
+import { shardServe } from '../commands/internal.js'
 import { shardAttend } from '../commands/scripting/script-internal.js'
 import type { CommandSpec } from '../commands/spec.js'
 import type { CoordinatorOf } from '../hops/coordinate.js'
@@ -66,15 +67,15 @@ export const runScript: CoordinatorOf<Router> = (router, original, answer, outer
   const others = router.links.filter(({ shard }) => shard !== home)
   const target = router.gather(others.length, () => {
     if (reader !== null) announceReader(router, home, reader, request.argv, owner)
-    router.ask(
-      home,
-      attended,
-      (reply) => {
-        if (outerOwner === 0) router.unlock(owner, lock.shards, () => answer(reply))
-        else answer(reply)
-      },
-      owner,
-    )
+    // What the script has to tell stands behind its reply. Where somebody listens, that must have come, too, before another
+    // shard goes on with a key that it tells of: so one waits for a second reply, which stands behind both.
+    const replies = router.isListening ? 2 : 1
+    const answered = router.gather(replies, ([reply]) => {
+      if (outerOwner === 0) router.unlock(owner, lock.shards, () => answer(reply as Uint8Array))
+      else answer(reply as Uint8Array)
+    })
+    router.send(home, answered, 0, attended.spec, attended.database, attended.flags, attended.argv, owner)
+    if (replies === 2) router.send(home, answered, 1, shardServe, 0, 0, [NO_NAME], 0)
   })
   const argv = [NO_NAME, asciiBytes(String(owner))]
   others.forEach(({ shard }, part) => {

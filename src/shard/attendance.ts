@@ -6,7 +6,10 @@
  * the lock, and execute what is handed to them.
  *
  *   message   0 command id | database   1 arguments | flags   2 origin   3, 4 sequence number   then the arguments
- *   answer    the reply, encoded
+ *   answer    the reply, encoded; then keyspace events as `Notices.handOver` gives them. The note is where they begin.
+ *
+ * The events of a script are all told by its home, in the order in which they happened: what two shards tell of one key, for
+ * which one of them had lent it to the other, would come in any order.
  *
  * Invariant: a shard executes such commands only for the owner that has locked all of it.
  */
@@ -14,8 +17,11 @@ import type { ShardCall } from '../commands/shard-call.js'
 import { Bell } from '../ring/bell.js'
 import type { Mailbox } from '../ring/mailbox.js'
 import { argumentBytes, readArguments, writeArguments } from '../ring/request-arguments.js'
+import type { Keyspace } from '../store/keyspace.js'
+import { eventsTo } from './event-notices.js'
 import type { LockTable } from './lock-table.js'
 import type { NestedCommands } from './nested-commands.js'
+import { Notices } from './notices.js'
 
 const HEADER_BYTES = 20
 
@@ -31,16 +37,24 @@ export class Attendance {
   readonly #outer: ShardCall
   readonly #nested: NestedCommands
   readonly #locks: LockTable
+  readonly #notices: Notices
+  /** Events of commands that were handed over, until their answer takes them along. */
+  readonly #events = new Notices()
+  readonly #onEvent: Keyspace['onEvent']
   #offsets = new Int32Array(16)
   #lengths = new Int32Array(16)
 
-  /** @param bells wake the shards, in their order */
+  /**
+   * @param bells wake the shards, in their order
+   * @param notices what the script in hand tells
+   */
   constructor(
     mailbox: Mailbox,
     bells: readonly SharedArrayBuffer[],
     outer: ShardCall,
     nested: NestedCommands,
     locks: LockTable,
+    notices: Notices,
   ) {
     this.#party = outer.shard + 1
     this.#mailbox = mailbox
@@ -49,6 +63,8 @@ export class Attendance {
     this.#outer = outer
     this.#nested = nested
     this.#locks = locks
+    this.#notices = notices
+    this.#onEvent = eventsTo(this.#events, outer.keyspace)
   }
 
   attend(owner: number): void {
@@ -58,6 +74,11 @@ export class Attendance {
   /** The owner gives its locks back. */
   end(owner: number): void {
     if (owner === this.#owner) this.#owner = 0
+  }
+
+  /** Whether a script of another shard may hand commands over. */
+  get isOn(): boolean {
+    return this.#owner !== 0
   }
 
   /** Whether a command has been handed over. */
@@ -82,7 +103,8 @@ export class Attendance {
     const idAndDb = words[0] as number
     const outer = this.#outer
     const { keyspace } = outer
-    const { nowMs } = keyspace
+    const { nowMs, onEvent } = keyspace
+    keyspace.onEvent = this.#onEvent
     keyspace.nowMs = this.#locks.timeOf(this.#owner) ?? nowMs
     outer.origin = words[2] as number
     outer.gsnLow = words[3] as number
@@ -98,7 +120,10 @@ export class Attendance {
     )
     this.#nested.endUnit()
     keyspace.nowMs = nowMs
+    keyspace.onEvent = onEvent
     const { writer } = this.#nested
+    mailbox.note = writer.position - writer.start
+    writer.encoded(this.#events.handOver())
     mailbox.send(this.#party, asker, writer.bytes, writer.start, writer.position - writer.start, null)
     return true
   }
@@ -133,13 +158,15 @@ export class Attendance {
       mailbox.send(own, shard + 1, target, 0, length, () => bell.ring())
     }
     mailbox.waitForTurn(own)
+    let end = mailbox.length
     if (mailbox.hasMore) {
       this.replyBytes = mailbox.receiveRest(own)
-      this.replyEnd = this.replyBytes.length
+      end = this.replyBytes.length
     } else {
       this.replyBytes = mailbox.bytes
-      this.replyEnd = mailbox.length
     }
+    this.replyEnd = mailbox.note
+    if (end > this.replyEnd) this.#notices.takeOver(this.replyBytes, this.replyEnd, end)
     // The reply may be read where it stands: the next to write there is whoever asks next, which is this shard's script or
     // one that begins when it is over.
     mailbox.free()

@@ -12,9 +12,9 @@ import type { Notices } from './notices.js'
 /** Between the event's name and the key. No name has such a byte. */
 const SEPARATOR = new Uint8Array(1)
 
-/** From now on the events of the keyspace become notices. */
-export function noticeEvents(keyspace: Keyspace, notices: Notices): void {
-  keyspace.onEvent = ({ name }, index, bytes, offset, length) => {
+/** What `keyspace.onEvent` must be for its events to become notices there. */
+export function eventsTo(notices: Notices, keyspace: Keyspace): Keyspace['onEvent'] {
+  return ({ name }, index, bytes, offset, length) => {
     notices.append(name, 0, name.length)
     notices.append(SEPARATOR, 0, SEPARATOR.length)
     notices.append(bytes, offset, length)

@@ -27,7 +27,7 @@ import { Keyspace } from '../store/keyspace.js'
 import { Blocking } from './blocking.js'
 import { ChangeListeners } from './change-listeners.js'
 import { CommandTiming } from './command-timing.js'
-import { noticeEvents } from './event-notices.js'
+import { eventsTo } from './event-notices.js'
 import { FrameAssembly } from './frame-assembly.js'
 import { Gauge } from './gauges.js'
 import { Housekeeping } from './housekeeping.js'
@@ -99,7 +99,7 @@ export class ShardExecutor implements ShardSelf {
       randomSeed: options.randomSeed,
       ...(options.arenaChunkBytes === undefined ? {} : { arenaChunkBytes: options.arenaChunkBytes }),
     })
-    noticeEvents(this.keyspace, this.notices)
+    this.keyspace.onEvent = eventsTo(this.notices, this.keyspace)
     const { clock, shard, shardCount } = options
     const gauges = options.gauges ?? new Float64Array(Gauge.COUNT)
     this.housekeeping = new Housekeeping(this.keyspace, this.locks, gauges, clock, shard, shardCount)
@@ -127,6 +127,7 @@ export class ShardExecutor implements ShardSelf {
       journal: this.journal,
       sender: this.#sender,
       timing: this.#timing,
+      notices: this.notices,
       clock,
       randomSeed: options.randomSeed,
       memory: options.scriptMemory ?? createScriptMemory(shardCount, clock.nowMs(), false),
@@ -178,7 +179,7 @@ export class ShardExecutor implements ShardSelf {
     this.#call.origin = 0
     this.housekeeping.giveBackMemory()
     this.journal.beginBetweenFrames()
-    const isDue = this.housekeeping.periodic()
+    const isDue = !this.scripts.attendance.isOn && this.housekeeping.periodic()
     // A client may wait for a stream whose time is over.
     const isServed = isDue && this.blocking.serve(0) > 0
     this.journal.endBetweenFrames()

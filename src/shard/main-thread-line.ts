@@ -11,6 +11,7 @@ import { Notice } from '../ring/frames.js'
 import type { Mailbox } from '../ring/mailbox.js'
 import { argumentBytes, writeArguments } from '../ring/request-arguments.js'
 import { LINE_HEADER_BYTES, LINE_SHARD } from '../ring/script-line.js'
+import type { Notices } from './notices.js'
 import type { ReplySender } from './reply-sender.js'
 
 const NOTHING = new Uint8Array(0)
@@ -21,11 +22,13 @@ export class MainThreadLine {
   readonly #shard: number
   readonly #mailbox: Mailbox
   readonly #sender: ReplySender
+  readonly #notices: Notices
 
-  constructor(shard: number, mailbox: Mailbox, sender: ReplySender) {
+  constructor(shard: number, mailbox: Mailbox, sender: ReplySender, notices: Notices) {
     this.#shard = shard
     this.#mailbox = mailbox
     this.#sender = sender
+    this.#notices = notices
   }
 
   /** Has the main thread run a command, and blocks for its reply. Nothing may have been written to the reply in hand. */
@@ -49,7 +52,8 @@ export class MainThreadLine {
     this.reply = pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)
   }
 
+  /** What the script's commands have to tell so far goes first: events stand in front of a message that comes after them. */
   #tell(payload: Uint8Array): void {
-    this.#sender.noticeWithinReply(Notice.scriptCommand, this.#shard, payload)
+    this.#sender.noticeWithinReply(Notice.scriptCommand, this.#shard, payload, this.#notices)
   }
 }

@@ -28,6 +28,10 @@ const ROOM_WAIT_MS = 100
 /** Replies are made visible at least this often within a batch: the main thread sends them while the shard goes on. */
 const FLUSH_EVERY_FRAMES = 64
 
+interface EarlierNotices {
+  sendTo(sender: Pick<ReplySender, 'notice'>): void
+}
+
 export class ReplySender {
   readonly writer = new ReplyWriter()
   /** Called before replies are made visible: what they answer must not be lost any more. */
@@ -129,10 +133,14 @@ export class ReplySender {
     } while (from < end)
   }
 
-  /** The same at once, while a reply is open into which nothing has been written yet. */
-  noticeWithinReply(kind: number, number: number, bytes: Uint8Array): void {
+  /**
+   * The same at once, while a reply is open into which nothing has been written yet.
+   * @param earlier notices that go ahead of it
+   */
+  noticeWithinReply(kind: number, number: number, bytes: Uint8Array, earlier: EarlierNotices | null): void {
     const { resp3 } = this.writer
     this.cancel()
+    earlier?.sendTo(this)
     this.notice(kind, number, bytes, 0, bytes.length)
     this.beforePublish()
     this.#ring.publish()

@@ -106,6 +106,6 @@ export class ScriptObservers {
     words[1] = argc
     writeArguments(shown.bytes, shown.offsets, shown.lengths, argv.length, words, target, LINE_HEADER_BYTES)
     // At once: a script may call millions of commands, and nothing here would bound what is kept until its end.
-    this.#sender.noticeWithinReply(Notice.scriptShown, this.#outer.shard, target)
+    this.#sender.noticeWithinReply(Notice.scriptShown, this.#outer.shard, target, null)
   }
 }

@@ -34,6 +34,7 @@ import type { Journal } from './journal.js'
 import type { LockTable } from './lock-table.js'
 import { MainThreadLine } from './main-thread-line.js'
 import { NestedCommands } from './nested-commands.js'
+import type { Notices } from './notices.js'
 import type { ReplySender } from './reply-sender.js'
 import { scriptCommands } from './script-commands.js'
 import { ScriptHops } from './script-hops.js'
@@ -63,6 +64,7 @@ export interface ScriptSurroundings {
   readonly journal: Journal
   readonly sender: ReplySender
   readonly timing: CommandTiming
+  readonly notices: Notices
   readonly clock: Clock
   readonly randomSeed: number
   readonly memory: ScriptMemory
@@ -110,7 +112,7 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
   #commandsUnseen = 0
 
   constructor(surroundings: ScriptSurroundings) {
-    const { call, sender, timing, clock, memory, bells, locks, journal, randomSeed } = surroundings
+    const { call, sender, timing, notices, clock, memory, bells, locks, journal, randomSeed } = surroundings
     const { shard, shardCount, keyspace } = call
     const options = {
       ...DEFAULT_SCRIPT_OPTIONS,
@@ -126,9 +128,9 @@ export class ScriptRunner implements ScriptHost, ShardScripts {
     this.#board = new ScriptBoard(memory.board)
     this.#nested = new NestedCommands(call, timing, journal, () => clock.monotonicUs())
     this.replyBytes = this.#nested.writer.bytes
-    this.attendance = new Attendance(new Mailbox(memory.mailbox), bells, call, this.#nested, locks)
+    this.attendance = new Attendance(new Mailbox(memory.mailbox), bells, call, this.#nested, locks, notices)
     this.#hops = new ScriptHops(shard, shardCount, keyspace.databases, randomSeed, this.#nested, this.attendance)
-    this.#line = new MainThreadLine(shard, new Mailbox(memory.lines[shard] as ScriptMemory['mailbox']), sender)
+    this.#line = new MainThreadLine(shard, new Mailbox(memory.lines[shard] as ScriptMemory['mailbox']), sender, notices)
     this.#observers = new ScriptObservers(call, sender, this.#board, this.#hops, this.attendance)
     this.#arguments = {
       bytes: call.bytes,

@@ -23,6 +23,9 @@ import { NO_EXPIRY } from '../store/value-type.js'
 
 const NAME_BYTES_INITIAL = 64
 
+/** Of keys without elements so many are named in a report: no more are logged. */
+const EMPTY_NAMES_MAX = 10
+
 const NO_FILE: LoadOptions = { path: '', dueMs: 0, replaces: false }
 
 export class SnapshotLoading implements ShardLoading {
@@ -179,6 +182,8 @@ export class SnapshotLoading implements ShardLoading {
       if (!(error instanceof RdbEmptyValueError)) this.#failAt(file, error.expected)
       if (db.peek(key, 0, key.length)) db.remove()
       this.#report.empty++
+      const { emptyNames } = this.#report
+      if (emptyNames.length < EMPTY_NAMES_MAX) emptyNames.push(Buffer.from(key).toString('latin1'))
     }
     reader.position = end
   }
@@ -199,5 +204,16 @@ function setClock({ idleSeconds, frequency }: RdbFileReader, db: Database): void
 }
 
 function emptyReport(): LoadReport {
-  return { at: 0, isAtEnd: false, version: 0, keys: 0, expired: 0, empty: 0, aux: [], libraries: [], modules: [] }
+  return {
+    at: 0,
+    isAtEnd: false,
+    version: 0,
+    keys: 0,
+    expired: 0,
+    empty: 0,
+    emptyNames: [],
+    aux: [],
+    libraries: [],
+    modules: [],
+  }
 }

@@ -45,6 +45,8 @@ export class TrackingTable implements TrackingRegistry, ChangeListener {
   #lastKey = ''
   #lastOrigin = 0
   #hasFlushed = false
+  /** The batch of notices that this belongs to. When it has left, what is told next is another command's. */
+  #toldIn = -1
   readonly #call: CommandInHand
   readonly #notices: Notices
   readonly #listeners: ChangeListeners
@@ -150,6 +152,7 @@ export class TrackingTable implements TrackingRegistry, ChangeListener {
     this.#lastKey = key
     this.#lastOrigin = origin
     this.#hasFlushed = false
+    this.#toldIn = this.#notices.batch
     this.#tell(clients ?? NO_CLIENTS, true, origin, bytes, keyOffset, keyLength)
   }
 
@@ -159,7 +162,9 @@ export class TrackingTable implements TrackingRegistry, ChangeListener {
   }
 
   #isToldAlready(key: string, origin: number): boolean {
-    return !this.#notices.isEmpty && !this.#hasFlushed && this.#lastKey === key && this.#lastOrigin === origin
+    return (
+      this.#toldIn === this.#notices.batch && !this.#hasFlushed && this.#lastKey === key && this.#lastOrigin === origin
+    )
   }
 
   /**
@@ -168,8 +173,9 @@ export class TrackingTable implements TrackingRegistry, ChangeListener {
    */
   readonly cleared = (_db: Database): void => {
     this.#forgetAll()
-    if (this.#shard !== 0 || (this.#hasFlushed && !this.#notices.isEmpty)) return
+    if (this.#shard !== 0 || (this.#hasFlushed && this.#toldIn === this.#notices.batch)) return
     this.#hasFlushed = true
+    this.#toldIn = this.#notices.batch
     this.#notices.append(NO_BYTES, 0, 0)
     this.#notices.add(Notice.allChanged, 0)
   }

@@ -59,6 +59,12 @@ export function encodedBytes(bytes: Uint8Array, at: number): number {
   return first === INT64 ? 9 : first - INT16 + 3
 }
 
+/** How many bytes the entry takes; where it is not `isTwoWay` there is no length behind it. */
+export function entryBytes(bytes: Uint8Array, at: number, isTwoWay: boolean): number {
+  const length = encodedBytes(bytes, at)
+  return isTwoWay ? length + backLengthBytes(length) : length
+}
+
 /** The integer that the entry is, rounded where it is beyond 2^53; NaN for a string. */
 export function integerAt(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!

@@ -5,8 +5,11 @@
  *   entry = | encoding and value | length of that, 7 bits a byte, to be read backwards |
  *
  * Used by the thread that owns the arena. One object stands on one listpack after the other (`stand`), so that looking
- * at one makes no garbage; a subclass knows how its room grows. Positions are counted from the listpack's begin, so that
- * they stay right when it moves.
+ * at one makes no garbage; who holds it knows how its room grows (`ListpackRoom`). Positions are counted from the
+ * listpack's begin, so that they stay right when it moves.
+ *
+ * The class is final: hashes, lists, sorted sets, sets and streams all come through these methods, and the optimiser sees
+ * one shape of object there. With a subclass for each, it gave up on them in servers that have many data types.
  *
  * Invariant: a value that is the canonical text of an int64 is always kept as an integer in the shortest encoding, so
  * that equal values have equal bytes, and finding one is comparing bytes.
@@ -28,6 +31,7 @@ import {
   COUNT_UNKNOWN,
   END,
   encodedBytes,
+  entryBytes,
   INT13,
   INT16,
   INT24,
@@ -59,7 +63,20 @@ const SOUGHT_BYTES_MIN = 4096
 /** Encoded entries never need more than this beside the bytes of a string: 5 before and 5 behind it. */
 const ENTRY_OVERHEAD_BYTES_MAX = 10
 
-export abstract class Listpack {
+/** What holds a listpack that is edited. */
+export interface ListpackRoom {
+  /**
+   * Replaces `removed` bytes at the position by `inserted` bytes of undefined contents, making the listpack's room
+   * larger or smaller, and has the listpack stand where it is then. The header is not looked at.
+   * @throws ArenaFullError before anything was changed
+   */
+  splice(position: number, removed: number, inserted: number): void
+}
+
+/** That of a listpack which is only read, or made of what was put. */
+const NO_ROOM: ListpackRoom = { splice: () => assert(false, 'a listpack without room was edited') }
+
+export class Listpack {
   bytes: Uint8Array = new Uint8Array(0)
   /** Where the listpack begins in `bytes`. */
   base = 0
@@ -73,7 +90,7 @@ export abstract class Listpack {
   number = Number.NaN
 
   /** The entries that `put` has encoded since `clearPut`, and how many bytes and entries they are. */
-  protected pending = new Uint8Array(PENDING_BYTES_MIN)
+  private pending = new Uint8Array(PENDING_BYTES_MIN)
   putBytes = 0
   putEntries = 0
 
@@ -83,14 +100,10 @@ export abstract class Listpack {
    * @param isTwoWay false: entries have no length behind them, which saves a byte or more each, and cannot be walked
    * backwards. That is no listpack to anybody else, see `asTwoWay`.
    */
-  constructor(private readonly isTwoWay = true) {}
-
-  /**
-   * Replaces `removed` bytes at the position by `inserted` bytes of undefined contents, making the listpack's room
-   * larger or smaller, and stands on it again where it is then. The header is not looked at.
-   * @throws ArenaFullError before anything was changed
-   */
-  protected abstract splice(position: number, removed: number, inserted: number): void
+  constructor(
+    private readonly isTwoWay = true,
+    private readonly room = NO_ROOM,
+  ) {}
 
   stand(bytes: Uint8Array, base: number): void {
     this.bytes = bytes
@@ -104,8 +117,7 @@ export abstract class Listpack {
 
   /** How many entries there are. */
   get count(): number {
-    const { bytes, base } = this
-    const known = bytes[base + 4]! | (bytes[base + 5]! << 8)
+    const known = this.knownCount
     if (known !== COUNT_UNKNOWN) return known
     let count = 0
     for (let at = LISTPACK_FIRST; !this.isEnd(at); at = this.next(at)) count++
@@ -124,8 +136,7 @@ export abstract class Listpack {
 
   /** The position after the entry at this one. */
   next(position: number): number {
-    const length = encodedBytes(this.bytes, this.base + position)
-    return this.isTwoWay ? position + length + backLengthBytes(length) : position + length
+    return position + entryBytes(this.bytes, this.base + position, this.isTwoWay)
   }
 
   /** The position of the entry before this one, -1 at the first. `end` may be given, to get the last. */
@@ -178,6 +189,11 @@ export abstract class Listpack {
     } else {
       this.readLong(first, at)
     }
+  }
+
+  /** Takes so many bytes from `base` on, which are no listpack, as the value that was read. */
+  readPlain(length: number): void {
+    this.readString(this.base, length)
   }
 
   /** Forgets what was put. */
@@ -247,6 +263,14 @@ export abstract class Listpack {
     this.endPut(start, at)
   }
 
+  /** Adds entries that stand encoded already behind those put. */
+  putEncoded(buffer: Uint8Array, offset: number, bytes: number, entries: number): void {
+    this.ensure(bytes)
+    copyBytes(buffer, offset, this.pending, this.putBytes, bytes)
+    this.putBytes += bytes
+    this.putEntries += entries
+  }
+
   /**
    * Takes a value as the one put, for `find`.
    * @returns false, with nothing put, when it is longer than the listpack and so cannot be found
@@ -260,16 +284,16 @@ export abstract class Listpack {
 
   /** The first entry from the position on, stepping over `step - 1` between, that is the one value put; -1 for none. */
   find(position: number, step: number): number {
-    const { bytes, base, pending, putBytes } = this
+    const { bytes, base, isTwoWay, pending, putBytes } = this
     const first = pending[0]!
-    let at = position
-    while (bytes[base + at] !== END) {
-      if (bytes[base + at] === first) {
+    let at = base + position
+    while (bytes[at] !== END) {
+      if (bytes[at] === first) {
         let i = 1
-        while (i < putBytes && bytes[base + at + i] === pending[i]) i++
-        if (i === putBytes) return at
+        while (i < putBytes && bytes[at + i] === pending[i]) i++
+        if (i === putBytes) return at - base
       }
-      for (let i = 0; i < step && bytes[base + at] !== END; i++) at = this.next(at)
+      for (let i = 0; i < step && bytes[at] !== END; i++) at += entryBytes(bytes, at, isTwoWay)
     }
     return -1
   }
@@ -300,18 +324,16 @@ export abstract class Listpack {
    */
   replaceWithPut(from: number, to: number, entries: number): void {
     const total = this.totalBytes
-    const { count } = this
-    this.splice(from, to - from, this.putBytes)
+    this.room.splice(from, to - from, this.putBytes)
     copyBytes(this.pending, 0, this.bytes, this.base + from, this.putBytes)
-    this.writeHeader(total - (to - from) + this.putBytes, count - entries + this.putEntries)
+    this.changeHeader(total - (to - from) + this.putBytes, this.putEntries - entries)
   }
 
   /** Removes the entries between two positions, `entries` of them. */
   removeRange(from: number, to: number, entries: number): void {
     const total = this.totalBytes
-    const { count } = this
-    this.splice(from, to - from, 0)
-    this.writeHeader(total - (to - from), count - entries)
+    this.room.splice(from, to - from, 0)
+    this.changeHeader(total - (to - from), -entries)
   }
 
   /** Removes so many entries from the position on; there must be as many. What followed them stands at the position. */
@@ -371,6 +393,18 @@ export abstract class Listpack {
   showPut(entries: PackedEntries): void {
     const isWhole = this.isTwoWay && entries.openEntries(this.pending, 0, this.putBytes)
     assert(isWhole, 'what was put is no row of entries')
+  }
+
+  /** How many entries the header says that there are. */
+  private get knownCount(): number {
+    const { bytes, base } = this
+    return bytes[base + 4]! | (bytes[base + 5]! << 8)
+  }
+
+  /** Nobody counts the entries for an edit: what was not known stays so. */
+  private changeHeader(total: number, entriesMore: number): void {
+    const known = this.knownCount
+    this.writeHeader(total, known === COUNT_UNKNOWN ? known : known + entriesMore)
   }
 
   private writeHeader(total: number, count: number): void {
@@ -453,16 +487,9 @@ export abstract class Listpack {
   }
 }
 
-/** What entries are put into to become a listpack in memory of its own. */
-export class LooseListpack extends Listpack {
-  protected splice(): void {
-    assert(false, 'a loose listpack was changed')
-  }
-}
-
 /** The bytes of Redis's listpack with the entries of one of either kind. */
 export function asTwoWay(listpack: Listpack): Uint8Array {
-  const loose = new LooseListpack()
+  const loose = new Listpack()
   for (let at = LISTPACK_FIRST; !listpack.isEnd(at); at = listpack.next(at)) {
     listpack.read(at)
     loose.put(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)

@@ -106,11 +106,12 @@ function copy(bytes: Uint8Array, offset: number, length: number): Buffer {
 
 function* listElements(db: Database): Generator<Buffer> {
   const { cursor } = db.keyspace.lists
+  const { listpack } = cursor
   cursor.open(db)
   cursor.goTo(0)
   do {
     cursor.readElement()
-    yield copy(cursor.valueBytes, cursor.valueOffset, cursor.valueLength)
+    yield copy(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
   } while (cursor.forward())
 }
 
@@ -178,8 +179,8 @@ function textOf(id: StreamId): string {
 }
 
 function* streamEntries({ entries }: Streams): Generator<StreamEntry> {
-  const { node } = entries
-  const value = (): Buffer => copy(node.valueBytes, node.valueOffset, node.valueLength)
+  const { listpack } = entries.node
+  const value = (): Buffer => copy(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
   entries.walk(new StreamId().setMin(), new StreamId().setMax(), false)
   while (entries.next()) {
     const id = textOf(entries.id)

@@ -49,6 +49,17 @@ const found: readonly (readonly [name: string, steps: readonly Step[]])[] = [
     ),
   ],
   [
+    'a script that a transaction brings is known behind the command that brings it, and not before',
+    stepsOf(
+      'A> MULTI',
+      'A> EVALSHA 7da067d306ba2950a9b8ae9ef59deade71ff5b36 0',
+      'A> EVAL return{1} 0',
+      'A> EVALSHA 7da067d306ba2950a9b8ae9ef59deade71ff5b36 0',
+      'A> EXEC',
+      'A+ EVALSHA 7da067d306ba2950a9b8ae9ef59deade71ff5b36 0',
+    ),
+  ],
+  [
     'SELECT inside the second of two transactions in one write',
     stepsOf(
       'A> MULTI',

@@ -10,12 +10,14 @@ import { hasRedis7 } from '../base/redis-oracle.js'
 import { allowances } from './allowances.js'
 import { differenceOf, EPISODE_STEPS } from './campaign.js'
 import { Tally } from './comparison.js'
+import { DAMAGED_PER_SEED, DamageCounts, differenceOfDamage } from './damaged-dumps.js'
 import { ServerPair } from './server-pair.js'
 
 const USAGE = `npm run fuzz:differential -- [options]
   --commands 100000    how many commands, over all shard counts
   --episodes N         the same in episodes of ${EPISODE_STEPS} steps each
   --seed N             seed of the first episode; the others count on from there
+  --damaged N          instead of commands N damaged payloads of DUMP for each shard count
   --shards 1,2,4       the shard counts to test
   --differences 10     end after so many differences`
 
@@ -29,6 +31,7 @@ async function main(): Promise<void> {
     options: {
       commands: { type: 'string', default: '100000' },
       episodes: { type: 'string' },
+      damaged: { type: 'string' },
       seed: { type: 'string' },
       shards: { type: 'string', default: '1,2,4' },
       differences: { type: 'string', default: '10' },
@@ -47,6 +50,11 @@ async function main(): Promise<void> {
   const firstSeed = values.seed === undefined ? randomInt(SEED_MAX) : Number(values.seed)
   if (![firstSeed, episodes, ...shardCounts].every(Number.isSafeInteger)) throw new Error(USAGE)
 
+  if (values.damaged !== undefined) {
+    const seeds = Math.ceil(Number(values.damaged) / DAMAGED_PER_SEED)
+    for (const shards of shardCounts) await sendDamaged(shards, firstSeed, seeds)
+    return
+  }
   const total = new Tally()
   const found: string[] = []
   let seed = firstSeed
@@ -73,6 +81,24 @@ async function main(): Promise<void> {
   report(total)
   console.log(`${total.commands} commands, seeds ${firstSeed} to ${seed - 1}, ${found.length} differences`)
   if (found.length > 0) process.exitCode = 1
+}
+
+/** Sends damaged payloads to servers of so many shards, and says what differed. */
+async function sendDamaged(shards: number, firstSeed: number, seeds: number): Promise<void> {
+  const pair = await ServerPair.start(shards)
+  const counts = new DamageCounts()
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+    const difference = await differenceOfDamage(pair, seed, counts, new Tally())
+    if (difference === undefined) continue
+    console.log(`\n--- ${difference}\n`)
+    process.exitCode = 1
+  }
+  await pair.stop()
+  const { restored, refused, refusedHereOnly, commands, slowestMs } = counts
+  console.log(
+    `${shards} shards, seeds ${firstSeed} to ${firstSeed + seeds - 1}: ${restored} payloads restored, ${refused} refused ` +
+      `(${refusedHereOnly} only here), ${commands} commands, ${slowestMs.toFixed(0)} ms at most for a payload and its commands`,
+  )
 }
 
 /** What was asked, how much of it was not refused, and which allowances were needed. */

@@ -220,12 +220,17 @@ describe('a file', () => {
           writer.integerString(rdbType)
           writer.length(0)
         }
+        const odd = Buffer.from('odd\n')
+        writer.byte(1)
+        writer.string(odd, 0, odd.length)
+        writer.length(0)
         writeStringKey(writer, 'there', 'value')
       }),
     )
     const server = await start(2)
     expect(await (await connect(server)).call('DBSIZE')).toBe(1)
-    expect(server.output()).toContain('keys loaded: 1, keys expired: 0, empty keys skipped: 7.')
+    expect(server.output()).toContain('keys loaded: 1, keys expired: 0, empty keys skipped: 8.')
+    for (const name of ['1', '18', '"odd\\n"']) expect(server.output()).toContain(`skipping empty key: ${name}\n`)
   })
 
   it.each([

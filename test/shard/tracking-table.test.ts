@@ -96,6 +96,19 @@ describe('the tracking table', () => {
     expect(shard.told()).toHaveLength(1)
   })
 
+  it('tells of the same change again where another notice stands in front of it', () => {
+    shard.table.setMode(true, true)
+    for (const change of [() => shard.set('a'), () => shard.keyspace.clear()]) {
+      change()
+      change()
+      expect(shard.told()).toHaveLength(1)
+      shard.notices.add(Notice.slow, 0)
+      change()
+      change()
+      expect(shard.told()).toHaveLength(2)
+    }
+  })
+
   it('forgets all when a database is emptied, and says so once, from the first shard', () => {
     const other = new TestShard(tracked, 1, 2)
     for (const each of [shard, other]) {

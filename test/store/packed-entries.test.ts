@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LISTPACK_FIRST, LooseListpack } from '../../src/store/listpack.js'
+import { LISTPACK_FIRST, Listpack } from '../../src/store/listpack.js'
 import { checkListpack, integerAt } from '../../src/store/listpack-entry.js'
 import { PackedEntries } from '../../src/store/packed-entries.js'
 
@@ -23,7 +23,7 @@ const texts = fc.oneof(
 )
 
 function packed(values: readonly string[]): Uint8Array {
-  const pack = new LooseListpack()
+  const pack = new Listpack()
   for (const value of values) {
     const bytes = Buffer.from(value, 'utf8')
     pack.put(bytes, 0, bytes.length)
@@ -66,7 +66,7 @@ describe(`entries of a listpack (seed ${seed})`, () => {
         const longest = Math.max(0, ...values.map((value) => Buffer.byteLength(value)))
         expect(entries.textBytesMax).toBeGreaterThanOrEqual(longest)
         expect(entries.textBytesMax).toBeLessThanOrEqual(Math.max(longest, 20))
-        const reader = new LooseListpack()
+        const reader = new Listpack()
         reader.stand(bytes, 0)
         let at = LISTPACK_FIRST
         let areIntegers = true
@@ -88,8 +88,8 @@ describe(`entries of a listpack (seed ${seed})`, () => {
       fc.property(fc.array(texts, { maxLength: 20 }), (values) => {
         const entries = opened(packed(values))
         for (const isTwoWay of [true, false]) {
-          const copy = new LooseListpack(isTwoWay)
-          const expected = new LooseListpack(isTwoWay)
+          const copy = new Listpack(isTwoWay)
+          const expected = new Listpack(isTwoWay)
           for (const value of values) expected.put(Buffer.from(value), 0, Buffer.byteLength(value))
           const bytes = new Uint8Array(copy.bytesFor(entries))
           copy.stand(bytes, 0)

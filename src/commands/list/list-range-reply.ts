@@ -27,5 +27,6 @@ export function replyElements(
 /** The element that the cursor stands on, as a bulk string. */
 export function replyElement(reply: ReplyWriter, cursor: ListCursor): void {
   cursor.readElement()
-  reply.bulk(cursor.valueBytes, cursor.valueOffset, cursor.valueLength)
+  const { listpack } = cursor
+  reply.bulk(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
 }

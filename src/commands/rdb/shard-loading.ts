@@ -23,6 +23,8 @@ export interface LoadReport {
   keys: number
   expired: number
   empty: number
+  /** The first keys of those without elements, a character a byte. */
+  emptyNames: string[]
   /** Fields about the file, code of libraries in base64, types of modules: only from the first shard. */
   aux: (readonly [name: string, value: string])[]
   libraries: string[]

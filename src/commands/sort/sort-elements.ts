@@ -33,11 +33,12 @@ export function addElements(db: Database, elements: ByteStrings, start: number, 
 
 function addFromList(db: Database, elements: ByteStrings, start: number, count: number): void {
   const { cursor } = db.keyspace.lists
+  const { listpack } = cursor
   cursor.open(db)
   cursor.goTo(start)
   for (let left = count; ; cursor.forward()) {
     cursor.readElement()
-    elements.add(cursor.valueBytes, cursor.valueOffset, cursor.valueLength)
+    elements.add(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
     if (--left === 0) return
   }
 }

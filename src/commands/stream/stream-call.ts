@@ -151,16 +151,16 @@ export function idBytes(id: StreamId): Uint8Array {
 
 /** Replies with the entry in hand: its ID, and an array of its fields and values. */
 export function replyEntry(reply: ReplyWriter, entries: StreamEntries): void {
-  const { node } = entries
+  const { listpack } = entries.node
   reply.array(2)
   replyId(reply, entries.id)
   const { fieldCount } = entries
   reply.array(fieldCount * 2)
   for (let i = 0; i < fieldCount; i++) {
     entries.readField()
-    reply.bulk(node.valueBytes, node.valueOffset, node.valueLength)
+    reply.bulk(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
     entries.readValue()
-    reply.bulk(node.valueBytes, node.valueOffset, node.valueLength)
+    reply.bulk(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
   }
 }
 

@@ -49,9 +49,9 @@ function replyAll(call: ShardCall, set: SortedSet): void {
     if (!matches(call, set)) continue
     replyMember(reply, set)
     // As it stands in the listpack, which is another text than that of a double for integers from 1e17 on.
-    const { pack } = set
-    pack.read(pack.next(pack.at))
-    reply.bulk(pack.valueBytes, pack.valueOffset, pack.valueLength)
+    const { at, listpack } = set.packed
+    listpack.read(listpack.next(at))
+    reply.bulk(listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
     length += 2
   }
   reply.closeArray(mark, length)

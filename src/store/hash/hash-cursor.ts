@@ -122,7 +122,7 @@ export class HashCursor {
       return true
     }
     const { packed, walkAt } = this
-    if (packed.isEnd(walkAt)) return false
+    if (packed.listpack.isEnd(walkAt)) return false
     this.showPacked(walkAt)
     this.walkAt = packed.nextField(walkAt)
     return true
@@ -292,13 +292,13 @@ export class HashCursor {
   }
 
   private showPacked(position: number): void {
-    const { packed } = this
+    const { listpack } = this.packed
     this.at = position
-    this.expireAtMs = packed.timeAt(position)
-    packed.read(position)
-    this.fieldBytes = packed.valueBytes
-    this.fieldOffset = packed.valueOffset
-    this.fieldLength = packed.valueLength
+    this.expireAtMs = this.packed.timeAt(position)
+    listpack.read(position)
+    this.fieldBytes = listpack.valueBytes
+    this.fieldOffset = listpack.valueOffset
+    this.fieldLength = listpack.valueLength
     this.showValue()
   }
 

@@ -44,14 +44,14 @@ export class Hashes extends HashCursor implements ValueKind {
    * @throws ArenaFullError
    */
   create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number): void {
-    this.packed.clearPut()
+    this.packed.listpack.clearPut()
     this.packed.createFromPut(db, key, keyOffset, keyLength)
     this.openForWrite(db)
   }
 
   /** Whether a new hash of so many fields may be made by `put` and `createFromPut`. */
   mayPut(fields: number): boolean {
-    this.packed.clearPut()
+    this.packed.listpack.clearPut()
     return fields <= this.keyspace.limits.hashMaxListpackEntries
   }
 
@@ -67,12 +67,12 @@ export class Hashes extends HashCursor implements ValueKind {
     valueOffset: number,
     valueLength: number,
   ): boolean {
-    const { packed } = this
+    const { listpack } = this.packed
     const bytesMax = this.keyspace.limits.hashMaxListpackValue
     if (fieldLength > bytesMax || valueLength > bytesMax) return false
-    packed.put(field, fieldOffset, fieldLength)
-    packed.put(value, valueOffset, valueLength)
-    return packed.putBytes <= LISTPACK_BYTES_MAX
+    listpack.put(field, fieldOffset, fieldLength)
+    listpack.put(value, valueOffset, valueLength)
+    return listpack.putBytes <= LISTPACK_BYTES_MAX
   }
 
   /**
@@ -125,7 +125,7 @@ export class Hashes extends HashCursor implements ValueKind {
       const fits =
         fieldLength <= bytesMax &&
         valueLength <= bytesMax &&
-        this.packed.totalBytes + fieldLength + valueLength < LISTPACK_BYTES_MAX
+        this.packed.listpack.totalBytes + fieldLength + valueLength < LISTPACK_BYTES_MAX
       const at = fits ? this.packed.findField(field, fieldOffset, fieldLength) : -1
       const fields = this.packed.fieldCount + (at < 0 ? 1 : 0)
       if (fits && fields <= limits.hashMaxListpackEntries) {
@@ -218,7 +218,7 @@ export class Hashes extends HashCursor implements ValueKind {
   /** The packed hash of the key in hand as a listpack in Redis's bytes, in memory of its own. */
   listpackOf(db: Database): Uint8Array {
     this.packed.openHash(db)
-    return asTwoWay(this.packed)
+    return asTwoWay(this.packed.listpack)
   }
 
   encodingName(db: Database): string {
@@ -292,7 +292,7 @@ export class Hashes extends HashCursor implements ValueKind {
     const bytes = isTable ? HASH_ROOT_BYTES : LISTPACK_EMPTY_BYTES
     db.create(key, keyOffset, keyLength, ValueType.hash, encoding, bytes, expireAtMs)
     this.openForWrite(db)
-    if (!isTable) this.packed.writeEmpty()
+    if (!isTable) this.packed.listpack.writeEmpty()
   }
 
   readSome(db: Database, source: ByteSource, elementsMax: number): void {
@@ -350,8 +350,9 @@ export class Hashes extends HashCursor implements ValueKind {
   private passOver(at: number): void {
     const { packed, keyspace, db } = this
     if (keyspace.onFieldExpired !== null) {
-      packed.read(at)
-      keyspace.onFieldExpired(db, packed.valueBytes, packed.valueOffset, packed.valueLength)
+      const { listpack } = packed
+      listpack.read(at)
+      keyspace.onFieldExpired(db, listpack.valueBytes, listpack.valueOffset, listpack.valueLength)
     }
     if (packed.fieldCount === 1) this.beginAnew()
   }

@@ -9,7 +9,7 @@ import { copyBytes } from '../../base/bytes.js'
 import { ArenaFullError } from '../arena.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
 import type { CollectionLimits } from '../collection-limits.js'
-import { LISTPACK_FIRST } from '../listpack.js'
+import { LISTPACK_FIRST, type Listpack } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import type { Chain } from './chain.js'
 import type { ListCursor } from './list-cursor.js'
@@ -19,23 +19,28 @@ import type { NodePack } from './node-pack.js'
 import type { NodeStorage } from './node-storage.js'
 
 export class ChainEditor {
+  /** What `pack` stands on. */
+  private readonly listpack: Listpack
+
   constructor(
     private readonly chain: Chain,
     private readonly pack: NodePack,
     private readonly storage: NodeStorage,
     private readonly limits: CollectionLimits,
-  ) {}
+  ) {
+    this.listpack = pack.listpack
+  }
 
   /**
    * Adds an element at one end.
    * @throws ArenaFullError before anything was changed
    */
   push(atHead: boolean, buffer: Uint8Array, offset: number, length: number): void {
-    const { chain, pack, storage } = this
+    const { chain, pack, listpack, storage } = this
     const end = chain.end(atHead)
     if (this.encode(buffer, offset, length) && end !== NO_REF && this.admits(end)) {
       pack.standOn(storage.decompress(end))
-      pack.insert(atHead ? LISTPACK_FIRST : pack.end)
+      pack.insert(atHead ? LISTPACK_FIRST : listpack.end)
       return
     }
     chain.linkAtEnd(this.makeNode(atHead, false, buffer, offset, length), atHead)
@@ -46,7 +51,7 @@ export class ChainEditor {
 
   /** Removes elements from one end; there must be more than so many. */
   removeFromEnd(fromHead: boolean, count: number): void {
-    const { chain, pack, storage } = this
+    const { chain, pack, listpack, storage } = this
     let rest = count
     let end = chain.end(fromHead)
     while (rest >= chain.field(end, ENTRIES)) {
@@ -56,8 +61,8 @@ export class ChainEditor {
     }
     if (rest > 0) {
       pack.standOn(storage.decompress(end))
-      if (fromHead) pack.cut(LISTPACK_FIRST, pack.seek(rest), rest)
-      else pack.cut(pack.seek(-rest), pack.end, rest)
+      if (fromHead) pack.cut(LISTPACK_FIRST, listpack.seek(rest), rest)
+      else pack.cut(listpack.seek(-rest), listpack.end, rest)
     }
     storage.arrangeEnds()
   }
@@ -67,12 +72,12 @@ export class ChainEditor {
    * @throws ArenaFullError before anything was changed that can be seen
    */
   insert(node: ArenaRef, position: number, buffer: Uint8Array, offset: number, length: number): void {
-    const { pack, storage } = this
+    const { pack, listpack, storage } = this
     const target = storage.decompress(node)
     const isPlain = this.isPlain(target)
     if (!isPlain) pack.standOn(target)
     const isFirst = isPlain ? position === 0 : position === LISTPACK_FIRST
-    const isLast = isPlain ? position !== 0 : pack.isEnd(position)
+    const isLast = isPlain ? position !== 0 : listpack.isEnd(position)
     const isPackable = this.encode(buffer, offset, length)
     if (isPackable && this.admits(target)) {
       pack.insert(position)
@@ -92,7 +97,7 @@ export class ChainEditor {
    * @throws ArenaFullError before anything was changed that can be seen
    */
   set(node: ArenaRef, position: number, buffer: Uint8Array, offset: number, length: number): void {
-    const { chain, pack, storage, limits } = this
+    const { chain, pack, listpack, storage, limits } = this
     const target = storage.decompress(node)
     const isPackable = this.encode(buffer, offset, length)
     const entries = chain.field(target, ENTRIES)
@@ -103,7 +108,7 @@ export class ChainEditor {
       return
     }
     pack.standOn(target)
-    const bytesAfter = pack.bytesWithPut - (pack.next(position) - position)
+    const bytesAfter = listpack.bytesWithPut - (listpack.next(position) - position)
     if (isPackable && (entries === 1 || fitsPacked(limits, bytesAfter, entries))) {
       pack.replace(position)
       storage.settle(pack.node)
@@ -140,20 +145,20 @@ export class ChainEditor {
 
   /** Puts a node of one listpack at the end of the chain. @throws ArenaFullError before anything was changed */
   appendListpack(buffer: Uint8Array, offset: number, bytes: number, entries: number): void {
-    const { chain, pack, storage } = this
-    pack.clearPut()
-    pack.putEncoded(buffer, offset + LISTPACK_FIRST, bytes - LISTPACK_EMPTY_BYTES, entries)
+    const { chain, pack, listpack, storage } = this
+    listpack.clearPut()
+    listpack.putEncoded(buffer, offset + LISTPACK_FIRST, bytes - LISTPACK_EMPTY_BYTES, entries)
     chain.linkAtEnd(pack.makeNode(false, true), false)
     storage.arrangeEnds()
   }
 
   /** Inserts an element before or behind a whole node: into the neighbour, or into a node of its own. */
   private insertBeside(node: ArenaRef, isBehind: boolean, buffer: Uint8Array, offset: number, length: number): void {
-    const { chain, pack, storage } = this
+    const { chain, pack, listpack, storage } = this
     const neighbour = isBehind ? chain.next(node) : chain.previous(node)
     if (neighbour !== NO_REF && length <= packedBytesMax(this.limits) && this.admits(neighbour)) {
       pack.standOn(storage.decompress(neighbour))
-      pack.insert(isBehind ? LISTPACK_FIRST : pack.end)
+      pack.insert(isBehind ? LISTPACK_FIRST : listpack.end)
       storage.settle(pack.node)
       return
     }
@@ -163,12 +168,12 @@ export class ChainEditor {
   }
 
   private insertInMiddle(node: ArenaRef, position: number, buffer: Uint8Array, offset: number, length: number): void {
-    const { chain, pack } = this
+    const { chain, pack, listpack } = this
     const right = this.split(node, position)
     const isPackable = this.encode(buffer, offset, length)
     if (isPackable && this.admits(node)) {
       pack.standOn(node)
-      pack.insert(pack.end)
+      pack.insert(listpack.end)
       this.joinAround(pack.node, right)
     } else if (isPackable && this.admits(right)) {
       pack.standOn(right)
@@ -184,15 +189,15 @@ export class ChainEditor {
 
   /** The same as `set`, where the element does not fit into its node: it gets one of its own. */
   private replaceByNode(node: ArenaRef, position: number, buffer: Uint8Array, offset: number, length: number): void {
-    const { chain, pack } = this
+    const { chain, pack, listpack } = this
     const fresh = this.makeNode(false, true, buffer, offset, length)
     pack.standOn(node)
-    const behind = pack.next(position)
+    const behind = listpack.next(position)
     if (position === LISTPACK_FIRST) {
       chain.linkBefore(fresh, node)
       pack.cut(position, behind, 1)
     } else {
-      if (!pack.isEnd(behind)) this.splitOrFree(node, behind, fresh)
+      if (!listpack.isEnd(behind)) this.splitOrFree(node, behind, fresh)
       pack.standOn(node)
       chain.linkBefore(fresh, chain.next(node))
       pack.cut(position, behind, 1)
@@ -211,13 +216,13 @@ export class ChainEditor {
 
   /** Moves what stands from the position on, neither all nor nothing, to a node of its own. @returns that node */
   private split(node: ArenaRef, position: number): ArenaRef {
-    const { chain, pack } = this
+    const { chain, pack, listpack } = this
     pack.standOn(node)
-    const { end } = pack
+    const { end } = listpack
     let entries = 0
-    for (let at = position; at < end; at = pack.next(at)) entries++
-    pack.clearPut()
-    pack.putEncoded(pack.bytes, pack.base + position, end - position, entries)
+    for (let at = position; at < end; at = listpack.next(at)) entries++
+    listpack.clearPut()
+    listpack.putEncoded(listpack.bytes, listpack.base + position, end - position, entries)
     const right = pack.makeNode(false, true)
     chain.linkBefore(right, chain.next(node))
     pack.standOn(node)
@@ -227,31 +232,31 @@ export class ChainEditor {
 
   /** Removes what is sought from a node that has it. */
   private removeSoughtFrom(node: ArenaRef, cursor: ListCursor, countMax: number, fromHead: boolean): number {
-    const { chain, pack } = this
+    const { chain, pack, listpack } = this
     pack.standOn(this.storage.decompress(node))
-    cursor.putSoughtInto(pack)
+    cursor.putSoughtInto(listpack)
     let removed = 0
     if (fromHead) {
-      let at = pack.find(LISTPACK_FIRST, 1)
+      let at = listpack.find(LISTPACK_FIRST, 1)
       while (at >= 0 && removed < countMax) {
-        pack.cut(at, pack.next(at), 1)
+        pack.cut(at, listpack.next(at), 1)
         removed++
-        at = pack.find(at, 1)
+        at = listpack.find(at, 1)
       }
     } else {
-      let at = pack.previous(pack.end)
+      let at = listpack.previous(listpack.end)
       while (at >= 0 && removed < countMax) {
         // An edit leaves the entries before it at their positions.
-        const before = pack.previous(at)
-        if (pack.isPut(at)) {
-          pack.cut(at, pack.next(at), 1)
+        const before = listpack.previous(at)
+        if (listpack.isPut(at)) {
+          pack.cut(at, listpack.next(at), 1)
           removed++
         }
         at = before
       }
     }
     const rest = pack.node
-    if (pack.count === 0) chain.remove(rest)
+    if (listpack.count === 0) chain.remove(rest)
     else this.storage.settle(fromHead ? this.joinWithPrevious(rest) : this.joinWithNext(rest))
     return removed
   }
@@ -276,7 +281,7 @@ export class ChainEditor {
 
   /** Moves the elements of the right node to the left one, if they have room there; the pack stands on it then. */
   private join(left: ArenaRef, right: ArenaRef): boolean {
-    const { chain, pack, storage, limits } = this
+    const { chain, pack, listpack, storage, limits } = this
     if (this.isPlain(left) || this.isPlain(right)) return false
     const bytes = chain.field(left, BYTES) + chain.field(right, BYTES) - LISTPACK_EMPTY_BYTES
     const entries = chain.field(left, ENTRIES) + chain.field(right, ENTRIES)
@@ -285,10 +290,10 @@ export class ChainEditor {
     try {
       pack.standOn(storage.decompress(right))
       const source = pack.node
-      pack.clearPut()
-      pack.putEncoded(pack.bytes, pack.base + LISTPACK_FIRST, pack.end - LISTPACK_FIRST, pack.count)
+      listpack.clearPut()
+      listpack.putEncoded(listpack.bytes, listpack.base + LISTPACK_FIRST, listpack.end - LISTPACK_FIRST, listpack.count)
       pack.standOn(storage.decompress(left))
-      pack.insert(pack.end)
+      pack.insert(listpack.end)
       chain.remove(source)
       return true
     } catch (error) {
@@ -300,17 +305,17 @@ export class ChainEditor {
   /** Encodes an element for a listpack. @returns false when it is too long for one */
   private encode(buffer: Uint8Array, offset: number, length: number): boolean {
     if (length > packedBytesMax(this.limits)) return false
-    this.pack.clearPut()
-    this.pack.put(buffer, offset, length)
+    this.listpack.clearPut()
+    this.listpack.put(buffer, offset, length)
     return true
   }
 
   /** Whether what was put may go into the node. */
   private admits(node: ArenaRef): boolean {
-    const { chain, pack } = this
+    const { chain, listpack } = this
     if (this.isPlain(node)) return false
-    const bytes = chain.field(node, BYTES) + pack.putBytes
-    return fitsPacked(this.limits, bytes, chain.field(node, ENTRIES) + pack.putEntries)
+    const bytes = chain.field(node, BYTES) + listpack.putBytes
+    return fitsPacked(this.limits, bytes, chain.field(node, ENTRIES) + listpack.putEntries)
   }
 
   /** A node of one element, which `encode` has just seen; it is in no chain yet. @throws ArenaFullError */

@@ -94,8 +94,8 @@ export class ListImages {
   moveToNode(db: Database): void {
     const { chain, record } = this
     record.open(db)
-    const bytes = record.totalBytes
-    const node = record.count === 0 ? NO_REF : this.copyToNode(db, bytes, record.count)
+    const { count, totalBytes: bytes } = record.listpack
+    const node = count === 0 ? NO_REF : this.copyToNode(db, bytes, count)
     try {
       db.spliceValue(0, bytes, ROOT_BYTES)
     } catch (error) {

@@ -41,6 +41,7 @@ export class Lists implements ValueKind {
 
   private readonly limits: CollectionLimits
   private readonly record = new RecordListpack()
+  private readonly listpack = this.record.listpack
   private readonly chain: Chain
   private readonly editor: ChainEditor
   private readonly images: ListImages
@@ -59,7 +60,7 @@ export class Lists implements ValueKind {
   length(db: Database): number {
     if (db.encoding === Encoding.listpack) {
       this.record.open(db)
-      return this.record.count
+      return this.listpack.count
     }
     this.chain.open(db)
     return this.chain.elements
@@ -78,12 +79,12 @@ export class Lists implements ValueKind {
     offset: number,
     length: number,
   ): void {
-    const { record } = this
+    const { listpack } = this
     if (this.encode(buffer, offset, length)) {
-      const bytes = LISTPACK_EMPTY_BYTES + record.putBytes
+      const bytes = LISTPACK_EMPTY_BYTES + listpack.putBytes
       db.create(key, keyOffset, keyLength, ValueType.list, Encoding.listpack, bytes, NO_EXPIRY)
-      record.open(db)
-      record.writePut()
+      this.record.open(db)
+      listpack.writePut()
       return
     }
     this.createEmpty(db, key, keyOffset, keyLength, Encoding.quicklist, NO_EXPIRY)
@@ -104,7 +105,7 @@ export class Lists implements ValueKind {
   create(db: Database, key: Uint8Array, keyOffset: number, keyLength: number, expireAtMs = NO_EXPIRY): void {
     db.create(key, keyOffset, keyLength, ValueType.list, Encoding.listpack, LISTPACK_EMPTY_BYTES, expireAtMs)
     this.record.open(db)
-    this.record.writeEmpty()
+    this.listpack.writeEmpty()
   }
 
   /**
@@ -113,12 +114,12 @@ export class Lists implements ValueKind {
    * @throws ArenaFullError
    */
   createFromEntries(db: Database, key: Uint8Array, entries: PackedEntries, expireAtMs: number): boolean {
-    const { record } = this
-    const bytes = record.bytesFor(entries)
+    const { listpack } = this
+    const bytes = listpack.bytesFor(entries)
     if (entries.count === 0 || !entries.isCanonical || !this.fitsRecord(bytes, entries.count)) return false
     db.create(key, 0, key.length, ValueType.list, Encoding.listpack, bytes, expireAtMs)
-    record.open(db)
-    record.writeEntries(entries)
+    this.record.open(db)
+    listpack.writeEntries(entries)
     return true
   }
 
@@ -128,10 +129,10 @@ export class Lists implements ValueKind {
    */
   push(db: Database, atHead: boolean, buffer: Uint8Array, offset: number, length: number): void {
     if (db.encoding === Encoding.listpack) {
-      const { record } = this
-      record.open(db)
-      if (this.encode(buffer, offset, length) && this.fitsRecord(record.bytesWithPut, record.count + 1)) {
-        record.insertPut(atHead ? LISTPACK_FIRST : record.end)
+      const { listpack } = this
+      this.record.open(db)
+      if (this.encode(buffer, offset, length) && this.fitsRecord(listpack.bytesWithPut, listpack.count + 1)) {
+        listpack.insertPut(atHead ? LISTPACK_FIRST : listpack.end)
         return
       }
       this.images.moveToNode(db)
@@ -179,13 +180,13 @@ export class Lists implements ValueKind {
    * @throws ArenaFullError with the list as it was
    */
   insert(db: Database, isBehind: boolean, buffer: Uint8Array, offset: number, length: number): void {
-    const { record, cursor } = this
+    const { listpack, cursor } = this
     let { node, position } = cursor
-    if (isBehind) position = cursor.isPlain ? 1 : cursor.next(position)
+    if (isBehind) position = cursor.isPlain ? 1 : cursor.listpack.next(position)
     if (db.encoding === Encoding.listpack) {
-      record.open(db)
-      if (this.encode(buffer, offset, length) && this.fitsRecord(record.bytesWithPut, record.count + 1)) {
-        record.insertPut(position)
+      this.record.open(db)
+      if (this.encode(buffer, offset, length) && this.fitsRecord(listpack.bytesWithPut, listpack.count + 1)) {
+        listpack.insertPut(position)
         db.modified()
         return
       }
@@ -203,15 +204,15 @@ export class Lists implements ValueKind {
    * @throws ArenaFullError with the list as it was
    */
   set(db: Database, buffer: Uint8Array, offset: number, length: number): void {
-    const { record, cursor } = this
+    const { listpack, cursor } = this
     let { node } = cursor
     const { position } = cursor
     if (db.encoding === Encoding.listpack) {
-      record.open(db)
-      const behind = record.next(position)
+      this.record.open(db)
+      const behind = listpack.next(position)
       const isPackable = this.encode(buffer, offset, length)
-      if (isPackable && this.fitsRecord(record.bytesWithPut - (behind - position), record.count)) {
-        record.replaceWithPut(position, behind, 1)
+      if (isPackable && this.fitsRecord(listpack.bytesWithPut - (behind - position), listpack.count)) {
+        listpack.replaceWithPut(position, behind, 1)
         db.modified()
         return
       }
@@ -244,7 +245,7 @@ export class Lists implements ValueKind {
       removed = this.removeFromRecord(db, countMax, fromHead)
       if (removed === 0) return 0
       this.record.open(db)
-      if (this.record.count === 0) {
+      if (this.listpack.count === 0) {
         db.remove()
         return removed
       }
@@ -272,9 +273,10 @@ export class Lists implements ValueKind {
    * @throws ArenaFullError with the list as it was or longer
    */
   appendListpack(db: Database, buffer: Uint8Array, offset: number, bytes: number): void {
-    const { cursor, chain, limits } = this
-    cursor.stand(buffer, offset)
-    const entries = cursor.count
+    const { chain, limits } = this
+    const source = this.cursor.listpack
+    source.stand(buffer, offset)
+    const entries = source.count
     const isWhole = fitsPacked(limits, bytes, entries) && entries > 0
     if (isWhole && (db.encoding === Encoding.quicklist || !this.fitsBehind(db, bytes, entries))) {
       if (db.encoding === Encoding.listpack) this.images.moveToNode(db)
@@ -282,9 +284,9 @@ export class Lists implements ValueKind {
       this.editor.appendListpack(buffer, offset, bytes, entries)
       return
     }
-    for (let at = LISTPACK_FIRST; !cursor.isEnd(at); at = cursor.next(at)) {
-      cursor.read(at)
-      this.push(db, false, cursor.valueBytes, cursor.valueOffset, cursor.valueLength)
+    for (let at = LISTPACK_FIRST; !source.isEnd(at); at = source.next(at)) {
+      source.read(at)
+      this.push(db, false, source.valueBytes, source.valueOffset, source.valueLength)
     }
   }
 
@@ -312,7 +314,7 @@ export class Lists implements ValueKind {
     let node = position === 0 ? chain.head : ((position | 0) as ArenaRef)
     for (let left = elementsMax; node !== NO_REF && left > 0; node = chain.next(node)) {
       cursor.enter(node)
-      visit(cursor.isPlain, cursor.bytes, cursor.base, chain.field(node, BYTES))
+      visit(cursor.isPlain, cursor.listpack.bytes, cursor.listpack.base, chain.field(node, BYTES))
       left -= chain.field(node, ENTRIES)
     }
     return node === NO_REF ? -1 : node >>> 0
@@ -355,7 +357,7 @@ export class Lists implements ValueKind {
     cursor.goTo(0)
     do {
       cursor.readElement()
-      const { valueBytes, valueOffset, valueLength } = cursor
+      const { valueBytes, valueOffset, valueLength } = cursor.listpack
       mixDigest(digest, valueBytes.subarray(valueOffset, valueOffset + valueLength))
     } while (cursor.forward())
   }
@@ -383,10 +385,10 @@ export class Lists implements ValueKind {
 
   /** Encodes an element for the record's listpack. @returns false when it is too long for one */
   private encode(buffer: Uint8Array, offset: number, length: number): boolean {
-    const { record } = this
+    const { listpack } = this
     if (length > packedBytesMax(this.limits)) return false
-    record.clearPut()
-    record.put(buffer, offset, length)
+    listpack.clearPut()
+    listpack.put(buffer, offset, length)
     return true
   }
 
@@ -396,18 +398,18 @@ export class Lists implements ValueKind {
 
   /** Whether the record's listpack can take in another one. */
   private fitsBehind(db: Database, bytes: number, entries: number): boolean {
-    const { record } = this
-    record.open(db)
-    return this.fitsRecord(record.totalBytes + bytes - LISTPACK_EMPTY_BYTES, record.count + entries)
+    const { listpack } = this
+    this.record.open(db)
+    return this.fitsRecord(listpack.totalBytes + bytes - LISTPACK_EMPTY_BYTES, listpack.count + entries)
   }
 
   /** Removes fewer elements than there are. */
   private removeFromEnd(db: Database, fromHead: boolean, count: number): void {
     if (db.encoding === Encoding.listpack) {
-      const { record } = this
-      record.open(db)
-      if (fromHead) record.removeRange(LISTPACK_FIRST, record.seek(count), count)
-      else record.removeRange(record.seek(-count), record.end, count)
+      const { listpack } = this
+      this.record.open(db)
+      if (fromHead) listpack.removeRange(LISTPACK_FIRST, listpack.seek(count), count)
+      else listpack.removeRange(listpack.seek(-count), listpack.end, count)
       return
     }
     this.chain.open(db)
@@ -416,25 +418,25 @@ export class Lists implements ValueKind {
   }
 
   private removeFromRecord(db: Database, countMax: number, fromHead: boolean): number {
-    const { record } = this
-    record.open(db)
-    this.cursor.putSoughtInto(record)
+    const { listpack } = this
+    this.record.open(db)
+    this.cursor.putSoughtInto(listpack)
     let removed = 0
     if (fromHead) {
-      let at = record.find(LISTPACK_FIRST, 1)
+      let at = listpack.find(LISTPACK_FIRST, 1)
       while (at >= 0 && removed < countMax) {
-        record.remove(at, 1)
+        listpack.remove(at, 1)
         removed++
-        at = record.find(at, 1)
+        at = listpack.find(at, 1)
       }
       return removed
     }
-    let at = record.previous(record.end)
+    let at = listpack.previous(listpack.end)
     while (at >= 0 && removed < countMax) {
       // An edit leaves the entries before it at their positions.
-      const before = record.previous(at)
-      if (record.isPut(at)) {
-        record.remove(at, 1)
+      const before = listpack.previous(at)
+      if (listpack.isPut(at)) {
+        listpack.remove(at, 1)
         removed++
       }
       at = before

@@ -9,7 +9,7 @@
 import { copyBytes } from '../../base/bytes.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF, wordIndexOf } from '../arena-ref.js'
 import type { CollectionLimits } from '../collection-limits.js'
-import { Listpack } from '../listpack.js'
+import { Listpack, type ListpackRoom } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import type { Chain } from './chain.js'
 import { blockBytesMax } from './list-limits.js'
@@ -18,7 +18,8 @@ import { BYTES, ENTRIES, NODE_HEADER_BYTES, START } from './node.js'
 /** A new node at the end of a chain begins with a block of this size, and doubles up to the limit. */
 const FRESH_BLOCK_BYTES = 1024
 
-export class NodePack extends Listpack {
+export class NodePack implements ListpackRoom {
+  readonly listpack = new Listpack(true, this)
   node: ArenaRef = NO_REF
   private words: Int32Array = new Int32Array(0)
   /** Where the node begins in `words`. */
@@ -27,9 +28,7 @@ export class NodePack extends Listpack {
   constructor(
     private readonly chain: Chain,
     private readonly limits: CollectionLimits,
-  ) {
-    super()
-  }
+  ) {}
 
   /** Stands on a node that is packed and not compressed. */
   standOn(node: ArenaRef): void {
@@ -38,20 +37,7 @@ export class NodePack extends Listpack {
     this.node = node
     this.words = arena.chunkWords[chunk]!
     this.at = wordIndexOf(node)
-    this.stand(arena.chunkBytes[chunk]!, (this.at << 2) + this.words[this.at + START]!)
-  }
-
-  /** Adds entries that stand encoded already behind those put. */
-  putEncoded(buffer: Uint8Array, offset: number, bytes: number, entries: number): void {
-    const needed = this.putBytes + bytes
-    if (needed > this.pending.length) {
-      const larger = new Uint8Array(needed * 2)
-      larger.set(this.pending.subarray(0, this.putBytes))
-      this.pending = larger
-    }
-    copyBytes(buffer, offset, this.pending, this.putBytes, bytes)
-    this.putBytes = needed
-    this.putEntries += entries
+    this.listpack.stand(arena.chunkBytes[chunk]!, (this.at << 2) + this.words[this.at + START]!)
   }
 
   /**
@@ -61,15 +47,16 @@ export class NodePack extends Listpack {
    * @throws ArenaFullError
    */
   makeNode(growsAtHead: boolean, exact: boolean): ArenaRef {
+    const { listpack } = this
     const { arena } = this.chain
-    const contentBytes = LISTPACK_EMPTY_BYTES + this.putBytes
+    const contentBytes = LISTPACK_EMPTY_BYTES + listpack.putBytes
     const needed = NODE_HEADER_BYTES + contentBytes
     const roomy = Math.min(FRESH_BLOCK_BYTES, blockBytesMax(this.limits))
     const node = arena.allocate(exact ? needed : Math.max(needed, roomy))
     const start = growsAtHead ? arena.usableSize(node) - contentBytes : NODE_HEADER_BYTES
-    this.chain.describe(node, 0, start, contentBytes, this.putEntries)
+    this.chain.describe(node, 0, start, contentBytes, listpack.putEntries)
     this.standOn(node)
-    this.writePut()
+    listpack.writePut()
     return node
   }
 
@@ -78,7 +65,7 @@ export class NodePack extends Listpack {
    * @throws ArenaFullError before anything was changed
    */
   insert(position: number): void {
-    this.insertPut(position)
+    this.listpack.insertPut(position)
     this.updateHeader()
   }
 
@@ -87,19 +74,22 @@ export class NodePack extends Listpack {
    * @throws ArenaFullError before anything was changed
    */
   replace(position: number): void {
-    this.replaceWithPut(position, this.next(position), 1)
+    const { listpack } = this
+    listpack.replaceWithPut(position, listpack.next(position), 1)
     this.updateHeader()
   }
 
   /** Removes the entries between two positions, `entries` of them. */
   cut(from: number, to: number, entries: number): void {
-    this.removeRange(from, to, entries)
+    this.listpack.removeRange(from, to, entries)
     this.updateHeader()
   }
 
-  protected splice(position: number, removed: number, inserted: number): void {
-    const { bytes, base } = this
-    const total = this.totalBytes
+  /** As `ListpackRoom`. */
+  splice(position: number, removed: number, inserted: number): void {
+    const { listpack } = this
+    const { bytes, base } = listpack
+    const total = listpack.totalBytes
     const growth = inserted - removed
     const front = position
     const back = total - position - removed
@@ -119,7 +109,7 @@ export class NodePack extends Listpack {
     }
     if (movesFront) {
       copyBytes(bytes, base, bytes, base - growth, front)
-      this.base = base - growth
+      listpack.base = base - growth
     } else {
       copyBytes(bytes, base + position + removed, bytes, base + position + inserted, back)
     }
@@ -134,7 +124,8 @@ export class NodePack extends Listpack {
     removed: number,
     inserted: number,
   ): void {
-    const from = this.base
+    const { listpack } = this
+    const from = listpack.base
     if (base > from) {
       copyBytes(bytes, from + front + removed, bytes, base + front + inserted, back)
       copyBytes(bytes, from, bytes, base, front)
@@ -142,14 +133,15 @@ export class NodePack extends Listpack {
       copyBytes(bytes, from, bytes, base, front)
       copyBytes(bytes, from + front + removed, bytes, base + front + inserted, back)
     }
-    this.base = base
+    listpack.base = base
   }
 
   /** Moves the node to a block of twice the size up to the limit, or of the size that it needs. */
   private grow(position: number, removed: number, inserted: number, roomInFront: boolean): void {
-    const { chain, bytes, base } = this
+    const { listpack, chain } = this
+    const { bytes, base } = listpack
     const { arena } = chain
-    const total = this.totalBytes
+    const total = listpack.totalBytes
     const needed = NODE_HEADER_BYTES + total - removed + inserted
     const doubled = Math.min(arena.usableSize(this.node) * 2, blockBytesMax(this.limits))
     const node = arena.allocate(Math.max(needed, doubled))
@@ -166,16 +158,16 @@ export class NodePack extends Listpack {
 
   /** Writes into the node's header and the chain's root what an edit has changed. */
   private updateHeader(): void {
-    const { words, at } = this
-    const entries = this.count
+    const { listpack, words, at } = this
+    const entries = listpack.count
     this.chain.count(entries - words[at + ENTRIES]!, 0)
     words[at + ENTRIES] = entries
-    words[at + BYTES] = this.totalBytes
-    words[at + START] = this.base - (at << 2)
+    words[at + BYTES] = listpack.totalBytes
+    words[at + START] = listpack.base - (at << 2)
   }
 }
 
 /** The position of the entry with this index in a listpack that has as many, or the end for their number. */
-export function positionOf(pack: Listpack, index: number): number {
-  return index === pack.count ? pack.end : pack.seek(index)
+export function positionOf(listpack: Listpack, index: number): number {
+  return index === listpack.count ? listpack.end : listpack.seek(index)
 }

@@ -4,7 +4,6 @@
  * Owned by the thread that loads. Invariant: nothing outside of the range that a source was opened on is read; what is
  * malformed there ends in an `RdbFormatError`.
  */
-import { assert } from '../../base/assert.js'
 import { INT64_TEXT_BYTES_MAX, writeBigInt, writeInteger } from '../../base/integer.js'
 import { LISTPACK_FIRST, Listpack } from '../listpack.js'
 import { checkListpack } from '../listpack-entry.js'
@@ -45,12 +44,6 @@ export class StringSource implements ElementSource {
   }
 }
 
-class ListpackOfOthers extends Listpack {
-  protected splice(): void {
-    assert(false, 'a listpack that is being loaded was changed')
-  }
-}
-
 /** The entries of a listpack. */
 export class ListpackSource implements ElementSource {
   text: Uint8Array = new Uint8Array(0)
@@ -58,7 +51,7 @@ export class ListpackSource implements ElementSource {
   textLength = 0
   /** How many entries there are. */
   readonly count: number
-  readonly #pack = new ListpackOfOthers()
+  readonly #pack = new Listpack()
   #at = LISTPACK_FIRST
 
   constructor(bytes: Uint8Array, offset: number, length: number) {

@@ -3,11 +3,11 @@
  *
  * Owned by the thread that loads: no call keeps what it works with.
  */
-import { LooseListpack } from '../listpack.js'
+import { Listpack } from '../listpack.js'
 import type { PackedEntries } from '../packed-entries.js'
 import type { RdbReader } from './rdb-reader.js'
 
-const draft = new LooseListpack()
+const draft = new Listpack()
 
 /**
  * Has so many strings looked through as entries, which are good until the next call.

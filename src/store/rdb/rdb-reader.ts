@@ -22,6 +22,9 @@ import {
 /** LZF makes at most 264 bytes of 3. What claims to be longer need not be tried. */
 const LZF_RATIO_MAX = 88
 
+/** No value is longer than what a signed integer of 32 bits counts. */
+const DECOMPRESSED_BYTES_MAX = 0x7fffffff
+
 /** Memory for a longer compressed string is not kept for the next one. */
 const DECOMPRESSED_BYTES_KEPT_MAX = 16 * 1024
 
@@ -213,7 +216,8 @@ export class RdbReader {
   #compressed(): void {
     const compressed = this.length()
     const length = this.length()
-    if (length > compressed * LZF_RATIO_MAX) this.fail('a compressed string of a possible length')
+    if (length > compressed * LZF_RATIO_MAX || length > DECOMPRESSED_BYTES_MAX)
+      this.fail('a compressed string of a possible length')
     const at = this.raw(compressed)
     const text = this.#roomFor(length)
     if (!lzfDecompress(this.bytes, at, compressed, text, 0, length)) this.fail('compressed data')
@@ -223,9 +227,19 @@ export class RdbReader {
   }
 
   #roomFor(length: number): Uint8Array {
-    if (length > DECOMPRESSED_BYTES_KEPT_MAX) return new Uint8Array(length)
+    if (length > DECOMPRESSED_BYTES_KEPT_MAX) return this.#allocate(length)
     if (length > this.#decompressed.length) this.#decompressed = new Uint8Array(DECOMPRESSED_BYTES_KEPT_MAX)
     return this.#decompressed
+  }
+
+  /** A length that the data only claims must not end the thread when there is not as much memory. */
+  #allocate(length: number): Uint8Array {
+    try {
+      return new Uint8Array(length)
+    } catch (error) {
+      if (error instanceof RangeError) this.fail('a compressed string that fits into the memory')
+      throw error
+    }
   }
 
   /** A double in its eight bytes. */

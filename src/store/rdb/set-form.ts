@@ -21,7 +21,7 @@ import type { RdbWriter } from './rdb-writer.js'
 
 /** What is being loaded: no call keeps it. */
 const entries = new PackedEntries()
-const pack = new RecordListpack()
+const record = new RecordListpack()
 
 export const setForm: RdbForm = {
   rdbType: (db: Database) => (db.encoding === Encoding.intset ? RdbType.setIntset : RdbType.set),
@@ -75,9 +75,9 @@ function makeSmall({ db, key, expireAtMs }: LoadTarget): boolean {
   if (count === 0 || count > limits.setMaxListpackEntries || entries.textBytesMax > limits.setMaxListpackValue)
     return false
   if (entries.areIntegers || !entries.isCanonical || !entries.hasDistinct(1)) return false
-  db.create(key, 0, key.length, ValueType.set, Encoding.listpack, pack.bytesFor(entries), expireAtMs)
-  pack.open(db)
-  pack.writeEntries(entries)
+  db.create(key, 0, key.length, ValueType.set, Encoding.listpack, record.listpack.bytesFor(entries), expireAtMs)
+  record.open(db)
+  record.listpack.writeEntries(entries)
   return true
 }
 

@@ -77,14 +77,13 @@ export const streamForm: RdbForm = {
 /** Writes the node that `entries.nodes` stands on. */
 function writeNode(entries: Streams['entries'], writer: RdbWriter): void {
   entries.openNode()
-  const { node } = entries
-  const { masterId } = node
+  const { masterId, listpack } = entries.node
   idView.setInt32(0, masterId.msHigh)
   idView.setInt32(4, masterId.msLow)
   idView.setInt32(8, masterId.seqHigh)
   idView.setInt32(12, masterId.seqLow)
   writer.string(idBytes, 0, ID_BYTES)
-  writer.string(node.bytes, node.base, node.totalBytes)
+  writer.string(listpack.bytes, listpack.base, listpack.totalBytes)
 }
 
 function writeWhatIsKnown(streams: Streams, writer: RdbWriter): void {
@@ -185,7 +184,7 @@ function loadNodes(reader: RdbReader, { entries }: Streams): number {
  * deleted entries need not, because XSETID may have taken the stream back behind them.
  */
 function checkOrder(reader: RdbReader, node: Streams['entries']['node']): void {
-  for (let at = node.firstEntryAt; !node.isEnd(at); at = node.nextEntryAt) {
+  for (let at = node.firstEntryAt; !node.listpack.isEnd(at); at = node.nextEntryAt) {
     node.openEntry(at)
     if (node.isDeleted) continue
     const { entryId } = node

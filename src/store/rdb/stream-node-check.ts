@@ -4,7 +4,6 @@
  * Used by the thread that loads. What a node is, see stream/stream-node.ts. IDs are not looked at here: they can be read
  * without danger once the parts are right.
  */
-import { assert } from '../../base/assert.js'
 import { LISTPACK_FIRST, Listpack } from '../listpack.js'
 import { checkListpack } from '../listpack-entry.js'
 
@@ -16,45 +15,46 @@ const FLAGS_MAX = DELETED_FLAG | SAME_FIELDS_FLAG
 const ENTRY_HEAD_ELEMENTS = 3
 
 /** Walks over the elements of one listpack; the first thing that is not as it should be stops it. */
-class NodeWalk extends Listpack {
+class NodeWalk {
+  private readonly listpack = new Listpack()
   isSound = true
   live = 0
   deleted = 0
   private at = LISTPACK_FIRST
 
+  constructor(bytes: Uint8Array, offset: number) {
+    this.listpack.stand(bytes, offset)
+  }
+
   get isAtEnd(): boolean {
-    return this.isEnd(this.at)
+    return this.listpack.isEnd(this.at)
   }
 
   /** The next element, which must be an integer, and not a negative one. */
   takeCount(): number {
-    const { number } = this.element()
-    if (!this.isInteger || !(number >= 0)) this.isSound = false
+    this.takeInteger()
+    const { number } = this.listpack
+    if (!(number >= 0)) this.isSound = false
     return this.isSound ? number : 0
   }
 
   /** The next element, which must be an integer. */
   takeInteger(): void {
-    this.element()
-    if (!this.isInteger) this.isSound = false
+    this.takeElement()
+    if (!this.listpack.isInteger) this.isSound = false
   }
 
   skip(elements: number): void {
-    for (let i = 0; i < elements && this.isSound; i++) this.element()
+    for (let i = 0; i < elements && this.isSound; i++) this.takeElement()
   }
 
-  private element(): this {
+  private takeElement(): void {
     if (!this.isSound || this.isAtEnd) {
       this.isSound = false
-      return this
+      return
     }
-    this.read(this.at)
-    this.at = this.next(this.at)
-    return this
-  }
-
-  protected splice(): void {
-    assert(false, 'a node that is being checked was changed')
+    this.listpack.read(this.at)
+    this.at = this.listpack.next(this.at)
   }
 }
 
@@ -63,8 +63,7 @@ class NodeWalk extends Listpack {
  */
 export function checkStreamNode(bytes: Uint8Array, offset: number, length: number): number {
   if (checkListpack(bytes, offset, length) < 0) return -1
-  const walk = new NodeWalk()
-  walk.stand(bytes, offset)
+  const walk = new NodeWalk(bytes, offset)
   const live = walk.takeCount()
   const deleted = walk.takeCount()
   const masterFields = walk.takeCount()

@@ -6,6 +6,7 @@
 import { compareBytes, copyBytes } from '../../base/bytes.js'
 import { parseDouble } from '../../base/float.js'
 import type { Database } from '../database.js'
+import { Listpack } from '../listpack.js'
 import { integerAt } from '../listpack-entry.js'
 import { PackedEntries } from '../packed-entries.js'
 import { RecordListpack } from '../record-listpack.js'
@@ -26,8 +27,9 @@ const ELEMENT_BYTES_MIN = 2
 
 /** What is being loaded: no call keeps it. */
 const entries = new PackedEntries()
-const pack = new RecordListpack()
-const otherPack = new RecordListpack()
+const record = new RecordListpack()
+const listpack = new Listpack()
+const otherListpack = new Listpack()
 
 export const zsetForm: RdbForm = {
   rdbType: (db: Database) => (db.encoding === Encoding.listpack ? RdbType.zsetListpack : RdbType.zset2),
@@ -172,9 +174,9 @@ function loadListpack(reader: RdbReader, target: LoadTarget): void {
     addElements(reader, new PackedElements(new ListpackSource(text, textOffset, textLength)), target)
     return
   }
-  db.create(key, 0, key.length, ValueType.zset, Encoding.listpack, pack.bytesFor(entries), expireAtMs)
-  pack.open(db)
-  pack.writeEntries(entries)
+  db.create(key, 0, key.length, ValueType.zset, Encoding.listpack, record.listpack.bytesFor(entries), expireAtMs)
+  record.open(db)
+  record.listpack.writeEntries(entries)
 }
 
 /** Whether each element of the entries comes behind the one before it by score and member, and all scores are numbers. */
@@ -195,23 +197,23 @@ function scoreAt(at: number): number {
   const { bytes } = entries
   const integer = integerAt(bytes, at)
   if (!Number.isNaN(integer)) return integer
-  pack.stand(bytes, 0)
-  pack.read(at)
-  return parseDouble(bytes, pack.valueOffset, pack.valueLength)
+  listpack.stand(bytes, 0)
+  listpack.read(at)
+  return parseDouble(bytes, listpack.valueOffset, listpack.valueLength)
 }
 
 /** The order of two entries as texts. */
 function compareTexts(left: number, right: number): number {
-  pack.stand(entries.bytes, 0)
-  otherPack.stand(entries.bytes, 0)
-  pack.read(left)
-  otherPack.read(right)
+  listpack.stand(entries.bytes, 0)
+  otherListpack.stand(entries.bytes, 0)
+  listpack.read(left)
+  otherListpack.read(right)
   return compareBytes(
-    pack.valueBytes,
-    pack.valueOffset,
-    pack.valueLength,
-    otherPack.valueBytes,
-    otherPack.valueOffset,
-    otherPack.valueLength,
+    listpack.valueBytes,
+    listpack.valueOffset,
+    listpack.valueLength,
+    otherListpack.valueBytes,
+    otherListpack.valueOffset,
+    otherListpack.valueLength,
   )
 }

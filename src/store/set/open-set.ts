@@ -41,7 +41,8 @@ export class OpenSet {
   private db: Database | null = null
   private encoding: number = Encoding.intset
   private readonly ints = new RecordIntset()
-  private readonly pack = new RecordListpack()
+  private readonly record = new RecordListpack()
+  private readonly pack = this.record.listpack
   private readonly elements: Elements
   /** The root of elements that are no value yet. */
   private readonly draftRoot = new Int32Array(ELEMENTS_ROOT_WORDS)
@@ -63,7 +64,7 @@ export class OpenSet {
     this.encoding = db.encoding
     if (db.encoding === Encoding.hashtable) this.elements.open(db.words, rootWordOf(db.valueOffset))
     else if (db.encoding === Encoding.intset) this.ints.open(db)
-    else this.pack.open(db)
+    else this.record.open(db)
     return this
   }
 

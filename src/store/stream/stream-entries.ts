@@ -127,12 +127,12 @@ export class StreamEntries {
     node.openNode(nodes.words, nodes.payloadAt, this.bytesWanted)
   }
 
-  /** Reads the next field of the entry in hand into the node's value; a `readValue` must follow. */
+  /** Reads the next field of the entry in hand into the fields of the node's listpack; a `readValue` must follow. */
   readField(): void {
-    const { node } = this
-    if (node.hasMasterFields) {
-      node.read(this.masterFieldAt)
-      this.masterFieldAt = node.next(this.masterFieldAt)
+    if (this.node.hasMasterFields) {
+      const { listpack } = this.node
+      listpack.read(this.masterFieldAt)
+      this.masterFieldAt = listpack.next(this.masterFieldAt)
     } else {
       this.readElement()
     }
@@ -144,9 +144,9 @@ export class StreamEntries {
   }
 
   private readElement(): void {
-    const { node, at } = this
-    node.read(at)
-    this.at = node.next(at)
+    const { listpack } = this.node
+    listpack.read(this.at)
+    this.at = listpack.next(this.at)
     this.elements--
   }
 
@@ -161,7 +161,7 @@ export class StreamEntries {
         this.elements = 0
       }
       const position = node.skip(this.at, this.elements)
-      if (node.isEnd(position)) {
+      if (node.listpack.isEnd(position)) {
         this.beforeNode = true
         this.atEnd = !this.nodes.next()
         continue
@@ -184,7 +184,7 @@ export class StreamEntries {
         if (this.atEnd) return false
         this.openNode()
         this.beforeNode = false
-        this.position = node.end
+        this.position = node.listpack.end
       }
       const position = node.entryBefore(this.position)
       if (position < 0) {

@@ -106,10 +106,11 @@ export class StreamImage {
   private writeNode(sink: ByteSink): number {
     const { entries } = this
     const { node } = entries
+    const { listpack } = node
     entries.openNode()
     sink.u8(Part.node)
     writeId(sink, node.masterId)
-    sink.sized(node.bytes, node.base, node.totalBytes)
+    sink.sized(listpack.bytes, listpack.base, listpack.totalBytes)
     return node.liveEntries
   }
 

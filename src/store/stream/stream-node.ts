@@ -16,7 +16,7 @@
 import { equalBytes } from '../../base/bytes.js'
 import type { Arena } from '../arena.js'
 import { type ArenaRef, byteIndexOf, chunkOf, NO_REF } from '../arena-ref.js'
-import { LISTPACK_FIRST, Listpack } from '../listpack.js'
+import { LISTPACK_FIRST, Listpack, type ListpackRoom } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { StreamId } from './stream-id.js'
 
@@ -28,11 +28,9 @@ const COUNTER_GROWTH_BYTES = 8
 
 const TWO_32 = 4294967296
 
-/** A buffer that one big entry has grown past this is let go after it. */
-const PUT_BYTES_KEPT_MAX = 1024 * 1024
-const PUT_BYTES_INITIAL = 1024
+export class StreamNode implements ListpackRoom {
+  readonly listpack = new Listpack(true, this)
 
-export class StreamNode extends Listpack {
   /** The node's ID in the index. */
   readonly masterId = new StreamId()
 
@@ -57,22 +55,21 @@ export class StreamNode extends Listpack {
   private high = 0
   private low = 0
 
-  constructor(private readonly arena: Arena) {
-    super()
-  }
+  constructor(private readonly arena: Arena) {}
 
   /**
    * Stands on the node whose block the word names, which it may change when the node grows.
    * @param bytesWanted how large a node is planned to get
    */
   openNode(words: Int32Array, at: number, bytesWanted: number): void {
+    const { listpack } = this
     this.ownerWords = words
     this.ownerAt = at
     this.bytesWanted = bytesWanted
     this.standOn(words[at]! as ArenaRef)
-    const countAt = this.next(this.deletedAt)
+    const countAt = listpack.next(this.deletedAt)
     this.masterFieldCount = this.integerAt(countAt)
-    this.masterFieldsAt = this.next(countAt)
+    this.masterFieldsAt = listpack.next(countAt)
   }
 
   get liveEntries(): number {
@@ -90,10 +87,11 @@ export class StreamNode extends Listpack {
 
   /** Where the entry in front of an entry, or of the end, stands; -1 when there is none. */
   entryBefore(position: number): number {
-    let at = this.previous(position)
+    const { listpack } = this
+    let at = listpack.previous(position)
     const elements = this.integerAt(at)
     if (elements === 0) return -1
-    for (let i = 0; i < elements; i++) at = this.previous(at)
+    for (let i = 0; i < elements; i++) at = listpack.previous(at)
     return at
   }
 
@@ -136,7 +134,7 @@ export class StreamNode extends Listpack {
    */
   seekEntry(position: number, id: StreamId): number {
     let at = position
-    while (!this.isEnd(at)) {
+    while (!this.listpack.isEnd(at)) {
       this.openEntry(at)
       if (!this.isDeleted && this.entryId.compare(id) >= 0) break
       at = this.nextEntryAt
@@ -146,27 +144,29 @@ export class StreamNode extends Listpack {
 
   /** The position behind so many elements. */
   skip(position: number, count: number): number {
-    const { bytes, base } = this
+    const { listpack } = this
+    const { bytes, base } = listpack
     let at = base + position
     for (let i = count; i > 0; i--) {
       // The commonest encodings have their length in the first byte, and a byte behind them for the way back.
       const first = bytes[at]!
       if (first < 0x80) at += 2
       else if (first < 0xc0) at += (first & 63) + 2
-      else at = base + this.next(at - base)
+      else at = base + listpack.next(at - base)
     }
     return at - base
   }
 
   /** Marks the entry at the position, which is not deleted, as deleted. It must not be the node's last one. */
   deleteEntry(position: number): void {
+    const { listpack } = this
     const flags = this.integerAt(position)
-    const before = this.totalBytes
+    const before = listpack.totalBytes
     // First what may need memory.
     this.setInteger(this.deletedAt, this.deletedEntries + 1)
     this.setInteger(LISTPACK_FIRST, this.liveEntries - 1)
     // In place, or in fewer bytes where a loaded node has it in more than it needs.
-    this.setInteger(position + this.totalBytes - before, flags | DELETED_FLAG)
+    this.setInteger(position + listpack.totalBytes - before, flags | DELETED_FLAG)
   }
 
   /**
@@ -184,23 +184,23 @@ export class StreamNode extends Listpack {
     end: number,
     bytesPlanned: number,
   ): ArenaRef {
+    const { listpack } = this
     const fields = (end - first) >>> 1
-    this.clearPut()
-    this.putInteger(1)
-    this.putInteger(0)
-    this.putInteger(fields)
-    for (let i = first; i < end; i += 2) this.put(buffer, offsets[i]!, lengths[i]!)
-    this.putInteger(0)
-    this.putInteger(SAME_FIELDS_FLAG)
-    this.putInteger(0)
-    this.putInteger(0)
-    for (let i = first + 1; i < end; i += 2) this.put(buffer, offsets[i]!, lengths[i]!)
-    this.putInteger(fields + 3)
-    const needed = LISTPACK_EMPTY_BYTES + this.putBytes + COUNTER_GROWTH_BYTES
+    listpack.clearPut()
+    listpack.putInteger(1)
+    listpack.putInteger(0)
+    listpack.putInteger(fields)
+    for (let i = first; i < end; i += 2) listpack.put(buffer, offsets[i]!, lengths[i]!)
+    listpack.putInteger(0)
+    listpack.putInteger(SAME_FIELDS_FLAG)
+    listpack.putInteger(0)
+    listpack.putInteger(0)
+    for (let i = first + 1; i < end; i += 2) listpack.put(buffer, offsets[i]!, lengths[i]!)
+    listpack.putInteger(fields + 3)
+    const needed = LISTPACK_EMPTY_BYTES + listpack.putBytes + COUNTER_GROWTH_BYTES
     this.standOn(this.arena.allocate(Math.max(needed, bytesPlanned)))
-    this.writeEmpty()
-    this.insertPut(LISTPACK_FIRST)
-    this.releasePut()
+    listpack.writePut()
+    listpack.clearPut()
     return this.ref
   }
 
@@ -209,28 +209,29 @@ export class StreamNode extends Listpack {
    * @throws ArenaFullError
    */
   append(id: StreamId, buffer: Uint8Array, offsets: Int32Array, lengths: Int32Array, first: number, end: number): void {
+    const { listpack } = this
     const fields = (end - first) >>> 1
     const sameFields = this.hasSameFields(buffer, offsets, lengths, first, end)
-    this.clearPut()
-    this.putInteger(sameFields ? SAME_FIELDS_FLAG : 0)
+    listpack.clearPut()
+    listpack.putInteger(sameFields ? SAME_FIELDS_FLAG : 0)
     this.putDifference(id.msHigh, id.msLow, this.masterId.msHigh, this.masterId.msLow)
     this.putDifference(id.seqHigh, id.seqLow, this.masterId.seqHigh, this.masterId.seqLow)
     if (sameFields) {
-      for (let i = first + 1; i < end; i += 2) this.put(buffer, offsets[i]!, lengths[i]!)
+      for (let i = first + 1; i < end; i += 2) listpack.put(buffer, offsets[i]!, lengths[i]!)
     } else {
-      this.putInteger(fields)
-      for (let i = first; i < end; i++) this.put(buffer, offsets[i]!, lengths[i]!)
+      listpack.putInteger(fields)
+      for (let i = first; i < end; i++) listpack.put(buffer, offsets[i]!, lengths[i]!)
     }
-    this.putInteger(this.putEntries)
-    this.insertPut(this.end)
-    this.releasePut()
+    listpack.putInteger(listpack.putEntries)
+    listpack.insertPut(listpack.end)
+    listpack.clearPut()
     this.setInteger(LISTPACK_FIRST, this.liveEntries + 1)
   }
 
   /** Moves the node to a block that is no larger than it needs; when there is none, it stays. */
   shrink(): void {
     const { arena, ref } = this
-    const total = this.totalBytes
+    const total = this.listpack.totalBytes
     if (arena.blockBytes(total) >= arena.usableSize(ref)) return
     const smaller = arena.tryAllocate(total)
     if (smaller !== NO_REF) this.moveTo(smaller)
@@ -241,39 +242,31 @@ export class StreamNode extends Listpack {
     return this.arena.usableSize(this.ref)
   }
 
-  /** Redis leaves a listpack's count alone once it is too large for its field; nobody here asks for it. */
-  override get count(): number {
-    const { bytes, base } = this
-    return bytes[base + 4]! | (bytes[base + 5]! << 8)
-  }
-
-  protected splice(position: number, removed: number, inserted: number): void {
-    const { arena } = this
-    const total = this.totalBytes
+  /** As `ListpackRoom`. */
+  splice(position: number, removed: number, inserted: number): void {
+    const { listpack, arena } = this
+    const total = listpack.totalBytes
     const needed = total - removed + inserted + COUNTER_GROWTH_BYTES
     if (inserted > removed && needed > arena.usableSize(this.ref)) {
       this.moveTo(arena.allocate(Math.max(needed, Math.min(needed * 2, this.bytesWanted))))
     }
-    const from = this.base + position + removed
-    this.bytes.copyWithin(from + inserted - removed, from, this.base + total)
-  }
-
-  private releasePut(): void {
-    if (this.pending.length > PUT_BYTES_KEPT_MAX) this.pending = new Uint8Array(PUT_BYTES_INITIAL)
+    const from = listpack.base + position + removed
+    listpack.bytes.copyWithin(from + inserted - removed, from, listpack.base + total)
   }
 
   private get deletedAt(): number {
-    return this.next(LISTPACK_FIRST)
+    return this.listpack.next(LISTPACK_FIRST)
   }
 
   private standOn(ref: ArenaRef): void {
     this.ref = ref
-    this.stand(this.arena.chunkBytes[chunkOf(ref)]!, byteIndexOf(ref))
+    this.listpack.stand(this.arena.chunkBytes[chunkOf(ref)]!, byteIndexOf(ref))
   }
 
   private moveTo(ref: ArenaRef): void {
-    const { arena, bytes, base } = this
-    const total = this.totalBytes
+    const { listpack, arena } = this
+    const { bytes, base } = listpack
+    const total = listpack.totalBytes
     arena.chunkBytes[chunkOf(ref)]!.set(bytes.subarray(base, base + total), byteIndexOf(ref))
     arena.free(this.ref)
     this.ownerWords[this.ownerAt] = ref
@@ -287,22 +280,24 @@ export class StreamNode extends Listpack {
     first: number,
     end: number,
   ): boolean {
+    const { listpack } = this
     if ((end - first) >>> 1 !== this.masterFieldCount) return false
     let at = this.masterFieldsAt
     for (let i = first; i < end; i += 2) {
-      this.read(at)
+      listpack.read(at)
       const length = lengths[i]!
-      if (length !== this.valueLength) return false
-      if (!equalBytes(buffer, offsets[i]!, this.valueBytes, this.valueOffset, length)) return false
-      at = this.next(at)
+      if (length !== listpack.valueLength) return false
+      if (!equalBytes(buffer, offsets[i]!, listpack.valueBytes, listpack.valueOffset, length)) return false
+      at = listpack.next(at)
     }
     return true
   }
 
   /** Puts the difference of two unsigned 64-bit numbers, modulo 2^64, as a signed one. */
   private putDifference(high: number, low: number, fromHigh: number, fromLow: number): void {
+    const { listpack } = this
     if (high === fromHigh) {
-      this.putInteger((low >>> 0) - (fromLow >>> 0))
+      listpack.putInteger((low >>> 0) - (fromLow >>> 0))
       return
     }
     const borrow = low >>> 0 < fromLow >>> 0 ? 1 : 0
@@ -310,28 +305,30 @@ export class StreamNode extends Listpack {
     const differenceLow = (low - fromLow) >>> 0
     const number = differenceHigh * TWO_32 + differenceLow
     if (Number.isSafeInteger(number)) {
-      this.putInteger(number)
+      listpack.putInteger(number)
       return
     }
     const text = Buffer.from(((BigInt(differenceHigh) << 32n) | BigInt(differenceLow)).toString(), 'latin1')
-    this.put(text, 0, text.length)
+    listpack.put(text, 0, text.length)
   }
 
   /** Replaces the integer at the position, in place where it takes as many bytes. */
   private setInteger(position: number, value: number): void {
-    const { bytes, base } = this
+    const { listpack } = this
+    const { bytes, base } = listpack
     if (value < 128 && bytes[base + position]! < 128) {
       bytes[base + position] = value
       return
     }
-    this.clearPut()
-    this.putInteger(value)
-    this.replaceWithPut(position, this.next(position), 1)
+    listpack.clearPut()
+    listpack.putInteger(value)
+    listpack.replaceWithPut(position, listpack.next(position), 1)
   }
 
   /** The integer at the position, exact up to 2^53. */
   private integerAt(position: number): number {
-    const first = this.bytes[this.base + position]!
+    const { listpack } = this
+    const first = listpack.bytes[listpack.base + position]!
     if (first < 128) return first
     this.decode(position)
     return this.high * TWO_32 + (this.low >>> 0)
@@ -339,8 +336,9 @@ export class StreamNode extends Listpack {
 
   /** Reads the integer at the position into `high` and `low`. */
   private decode(position: number): void {
-    const { bytes } = this
-    const at = this.base + position
+    const { listpack } = this
+    const { bytes } = listpack
+    const at = listpack.base + position
     const first = bytes[at]!
     if (first < 0x80) {
       this.low = first

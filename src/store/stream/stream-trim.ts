@@ -91,7 +91,7 @@ export class StreamTrim {
   private coversNode(streams: Streams, live: number): boolean {
     if (this.by === TrimBy.length) return streams.root.length - live >= this.lengthMax
     const { node } = streams.entries
-    node.openEntry(node.entryBefore(node.end))
+    node.openEntry(node.entryBefore(node.listpack.end))
     return node.entryId.compare(this.idMin) < 0
   }
 
@@ -100,7 +100,7 @@ export class StreamTrim {
     const { root, groups, entries } = streams
     const { node } = entries
     let at = node.firstEntryAt
-    while (!node.isEnd(at)) {
+    while (!node.listpack.isEnd(at)) {
       node.openEntry(at)
       if (this.by === TrimBy.length ? root.length <= this.lengthMax : node.entryId.compare(this.idMin) >= 0) return
       let next = node.nextEntryAt
@@ -111,9 +111,9 @@ export class StreamTrim {
           root.length--
           return
         }
-        const total = node.totalBytes
+        const { totalBytes } = node.listpack
         node.deleteEntry(at)
-        next += node.totalBytes - total
+        next += node.listpack.totalBytes - totalBytes
         root.length--
       }
       at = next
@@ -126,7 +126,7 @@ function isNeeded(streams: Streams): boolean {
   const { groups, entries } = streams
   const { node } = entries
   if (groups.groups.size === 0) return false
-  for (let at = node.firstEntryAt; !node.isEnd(at); at = node.nextEntryAt) {
+  for (let at = node.firstEntryAt; !node.listpack.isEnd(at); at = node.nextEntryAt) {
     node.openEntry(at)
     if (!node.isDeleted && groups.needsEntry(node.entryId)) return true
   }
@@ -138,7 +138,7 @@ function forgetNode(streams: Streams): void {
   const { groups, entries } = streams
   const { node } = entries
   if (groups.groups.size === 0) return
-  for (let at = node.firstEntryAt; !node.isEnd(at); at = node.nextEntryAt) {
+  for (let at = node.firstEntryAt; !node.listpack.isEnd(at); at = node.nextEntryAt) {
     node.openEntry(at)
     if (!node.isDeleted) groups.forgetEntry(node.entryId)
   }

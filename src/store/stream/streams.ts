@@ -84,7 +84,7 @@ export class Streams implements ValueKind {
         return
       }
       // What one node took the next will take.
-      bytesPlanned = Math.min(node.totalBytes, this.nodeBytesMax, NODE_BYTES_PLANNED_MAX)
+      bytesPlanned = Math.min(node.listpack.totalBytes, this.nodeBytesMax, NODE_BYTES_PLANNED_MAX)
       node.shrink()
     }
     entries.addNode(id, node.create(buffer, offsets, lengths, first, end, bytesPlanned))
@@ -170,10 +170,11 @@ export class Streams implements ValueKind {
   addToDigest(db: Database, digest: Uint8Array): void {
     this.open(db)
     const { entries, id } = this
-    const { node } = entries
+    const { listpack } = entries.node
     const text = Buffer.alloc(STREAM_ID_TEXT_BYTES_MAX)
     const mixValue = (): void => {
-      mixDigest(digest, node.valueBytes.subarray(node.valueOffset, node.valueOffset + node.valueLength))
+      const { valueBytes, valueOffset, valueLength } = listpack
+      mixDigest(digest, valueBytes.subarray(valueOffset, valueOffset + valueLength))
     }
     entries.walk(id.setMin(), new StreamId().setMax(), false)
     while (entries.next()) {
@@ -217,7 +218,7 @@ export class Streams implements ValueKind {
   /** Whether the last node, which is in hand, takes one more entry. */
   private hasRoom(first: number, end: number, lengths: Int32Array): boolean {
     const { node } = this.entries
-    let bytes = node.totalBytes
+    let bytes = node.listpack.totalBytes
     for (let i = first; i < end; i++) bytes += lengths[i]!
     if (bytes >= this.nodeBytesMax) return false
     const { streamNodeMaxEntries } = this.keyspace.limits

@@ -159,13 +159,13 @@ export class SortedSetResult {
 
   /** All elements as a listpack. */
   private packed(): Uint8Array {
-    const { pack } = this.set
-    pack.clearPut()
+    const { packed } = this.set
+    packed.listpack.clearPut()
     for (let rank = 0; rank < this.count; rank++) {
       const { memberBytes, memberOffset, memberLength, score } = this.stand(rank)
-      pack.putElement(memberBytes, memberOffset, memberLength, score)
+      packed.putElement(memberBytes, memberOffset, memberLength, score)
     }
-    return pack.putAsBytes()
+    return packed.listpack.putAsBytes()
   }
 
   private fitsListpack(): boolean {

@@ -19,7 +19,6 @@ import type { CollectionLimits } from '../collection-limits.js'
 import type { Database } from '../database.js'
 import { ELEMENTS_ROOT_BYTES, ELEMENTS_ROOT_WORDS, Elements, rootWordOf } from '../elements.js'
 import type { Keyspace } from '../keyspace.js'
-import { LISTPACK_FIRST } from '../listpack.js'
 import { LISTPACK_EMPTY_BYTES } from '../listpack-entry.js'
 import { Encoding, NO_EXPIRY, ValueType } from '../value-type.js'
 import { PackedScores } from './packed-scores.js'
@@ -52,7 +51,7 @@ export class SortedSet {
 
   readonly elements: Elements
   readonly tree: ScoreTree
-  readonly pack = new PackedScores()
+  readonly packed = new PackedScores()
   private readonly limits: CollectionLimits
   private db!: Database
 
@@ -66,7 +65,7 @@ export class SortedSet {
   open(db: Database): void {
     this.db = db
     this.isPacked = db.encoding === Encoding.listpack
-    if (this.isPacked) this.pack.open(db)
+    if (this.isPacked) this.packed.open(db)
     else this.openRoot(db.words, rootWordOf(db.valueOffset))
   }
 
@@ -105,7 +104,7 @@ export class SortedSet {
     }
     db.create(key, keyOffset, keyLength, ValueType.zset, Encoding.listpack, LISTPACK_EMPTY_BYTES, NO_EXPIRY)
     this.open(db)
-    this.pack.writeEmpty()
+    this.packed.listpack.writeEmpty()
   }
 
   /** So many elements will be there: a large set gets room for them at once. Without memory for that it is as it was. */
@@ -116,13 +115,13 @@ export class SortedSet {
   }
 
   get count(): number {
-    return this.isPacked ? this.pack.size : this.elements.size
+    return this.isPacked ? this.packed.size : this.elements.size
   }
 
   /** Stands on the element with this member. @returns false when there is none */
   find(buffer: Uint8Array, offset: number, length: number): boolean {
     if (this.isPacked) {
-      if (!this.pack.findMember(buffer, offset, length)) return false
+      if (!this.packed.findMember(buffer, offset, length)) return false
       this.takePacked()
       return true
     }
@@ -153,7 +152,7 @@ export class SortedSet {
     this.score = wanted
     if (wanted === old) return AddResult.unchanged
     if (this.isPacked) {
-      this.pack.update(buffer, offset, length, wanted)
+      this.packed.update(buffer, offset, length, wanted)
     } else {
       const { elements, tree } = this
       tree.move(old, elements.reference, wanted)
@@ -167,7 +166,7 @@ export class SortedSet {
   remove(buffer: Uint8Array, offset: number, length: number): boolean {
     if (!this.find(buffer, offset, length)) return false
     if (this.isPacked) {
-      this.pack.removeElements(1)
+      this.packed.removeElements(1)
       return true
     }
     this.tree.remove(this.score, this.elements.reference)
@@ -180,8 +179,8 @@ export class SortedSet {
   removeRanks(first: number, count: number): void {
     if (count === 0) return
     if (this.isPacked) {
-      this.pack.seekRank(first)
-      this.pack.removeElements(count)
+      this.packed.seekRank(first)
+      this.packed.removeElements(count)
       return
     }
     const { elements, tree } = this
@@ -202,25 +201,25 @@ export class SortedSet {
   /** The rank of the element with this member, which is in hand afterwards; -1 when there is none. */
   rankOf(buffer: Uint8Array, offset: number, length: number): number {
     if (!this.find(buffer, offset, length)) return -1
-    return this.isPacked ? this.pack.rank() : this.tree.rankOf(this.score, this.elements.reference)
+    return this.isPacked ? this.packed.rank() : this.tree.rankOf(this.score, this.elements.reference)
   }
 
   /** How many elements have a lower score, or with `orEqual` a lower or equal one. */
   countBelowScore(score: number, orEqual: boolean): number {
-    return this.isPacked ? this.pack.countBelowScore(score, orEqual) : this.tree.countBelowScore(score, orEqual)
+    return this.isPacked ? this.packed.countBelowScore(score, orEqual) : this.tree.countBelowScore(score, orEqual)
   }
 
   /** How many elements have a lower member, or with `orEqual` a lower or equal one, in a set where all scores are equal. */
   countBelowMember(buffer: Uint8Array, offset: number, length: number, orEqual: boolean): number {
-    const { isPacked, pack, tree } = this
-    if (isPacked) return pack.countBelowMember(buffer, offset, length, orEqual)
+    const { isPacked, packed, tree } = this
+    if (isPacked) return packed.countBelowMember(buffer, offset, length, orEqual)
     return tree.countBelowMember(buffer, offset, length, orEqual)
   }
 
   /** Stands on the element with this rank, which must be there. */
   seek(rank: number): void {
     if (this.isPacked) {
-      this.pack.seekRank(rank)
+      this.packed.seekRank(rank)
       this.takePacked()
     } else {
       this.tree.seek(rank)
@@ -231,7 +230,7 @@ export class SortedSet {
   /** Goes on from `seek` to the element with the next rank. @returns false when there is none */
   next(): boolean {
     if (this.isPacked) {
-      if (!this.pack.nextElement()) return false
+      if (!this.packed.nextElement()) return false
       this.takePacked()
     } else {
       if (!this.tree.next()) return false
@@ -243,7 +242,7 @@ export class SortedSet {
   /** Goes on from `seek` to the element with the rank before. @returns false when there is none */
   previous(): boolean {
     if (this.isPacked) {
-      if (!this.pack.previousElement()) return false
+      if (!this.packed.previousElement()) return false
       this.takePacked()
     } else {
       if (!this.tree.previous()) return false
@@ -276,7 +275,7 @@ export class SortedSet {
   private addSought(buffer: Uint8Array, offset: number, length: number, score: number): void {
     if (this.isPacked) {
       if (this.fits(length)) {
-        this.pack.add(buffer, offset, length, score)
+        this.packed.add(buffer, offset, length, score)
         return
       }
       this.convert()
@@ -299,9 +298,9 @@ export class SortedSet {
   private fits(memberLength: number): boolean {
     const { zsetMaxListpackEntries, zsetMaxListpackValue } = this.limits
     return (
-      this.pack.size < zsetMaxListpackEntries &&
+      this.packed.size < zsetMaxListpackEntries &&
       memberLength <= zsetMaxListpackValue &&
-      this.pack.hasRoomFor(memberLength)
+      this.packed.hasRoomFor(memberLength)
     )
   }
 
@@ -331,8 +330,7 @@ export class SortedSet {
   }
 
   private appendAllTo(larger: SortedSet): void {
-    const { pack } = this
-    if (pack.isEnd(LISTPACK_FIRST)) return
+    if (this.count === 0) return
     this.seek(0)
     do larger.append(this.memberBytes, this.memberOffset, this.memberLength, this.score)
     while (this.next())
@@ -385,12 +383,12 @@ export class SortedSet {
   }
 
   private takePacked(): void {
-    const { pack } = this
-    pack.read(pack.at)
-    this.memberBytes = pack.valueBytes
-    this.memberOffset = pack.valueOffset
-    this.memberLength = pack.valueLength
-    this.score = pack.score
+    const { at, score, listpack } = this.packed
+    listpack.read(at)
+    this.memberBytes = listpack.valueBytes
+    this.memberOffset = listpack.valueOffset
+    this.memberLength = listpack.valueLength
+    this.score = score
   }
 
   /** Stands on the element that the tree's entry in hand names. */

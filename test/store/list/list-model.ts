@@ -12,7 +12,7 @@ import { peekText, textRange } from '../keyspaces.js'
 
 export function elementText(cursor: ListCursor): string {
   cursor.readElement()
-  const { valueBytes, valueOffset, valueLength } = cursor
+  const { valueBytes, valueOffset, valueLength } = cursor.listpack
   return Buffer.from(valueBytes.buffer, valueBytes.byteOffset + valueOffset, valueLength).toString('latin1')
 }
 
@@ -154,6 +154,7 @@ export class ModelledList {
     const chain = new Chain(this.keyspace.arena)
     const { db } = this
     const { cursor } = this.keyspace.lists
+    const { listpack } = cursor
     chain.open(db)
     cursor.open(db)
     let nodes = 0
@@ -164,7 +165,7 @@ export class ModelledList {
       const entries = chain.field(node, ENTRIES)
       cursor.enter(node)
       if ((chain.field(node, FORM) & PLAIN) !== 0) expect(entries).toBe(1)
-      else expect(checkListpack(cursor.bytes, cursor.base, chain.field(node, BYTES))).toBe(entries)
+      else expect(checkListpack(listpack.bytes, listpack.base, chain.field(node, BYTES))).toBe(entries)
       nodes++
       elements += entries
       previous = node

@@ -12,42 +12,13 @@ import { RdbWriter } from '../../../src/store/rdb/rdb-writer.js'
 import { StreamId } from '../../../src/store/stream/stream-id.js'
 import { NO_EXPIRY, ValueType } from '../../../src/store/value-type.js'
 import { makeKeyspace } from '../keyspaces.js'
-import { samples, sealed } from './payload-samples.js'
+import { damaged } from './payload-damage.js'
+import { samples } from './payload-samples.js'
 
 /** More for a long run by hand. */
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 400)
-const FOOTER_BYTES = 10
 const KEY = new TextEncoder().encode('key')
 const COPY = new TextEncoder().encode('copy')
-
-/** Changes a few bytes, cuts some out, doubles some or puts others in. */
-function damaged(payload: Uint8Array, prng: Prng): Uint8Array {
-  let bytes = Buffer.from(payload.subarray(0, payload.length - FOOTER_BYTES))
-  for (let changes = 1 + prng.below(3); changes > 0; changes--) {
-    const at = prng.below(bytes.length + 1)
-    const length = prng.below(6)
-    switch (prng.below(6)) {
-      case 0:
-        bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)])
-        break
-      case 1:
-        bytes = Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)])
-        break
-      case 2:
-        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(length, prng.below(256)), bytes.subarray(at)])
-        break
-      case 3:
-        if (at < bytes.length) bytes[at] = [0, 1, 0x7f, 0x80, 0x81, 0xc3, 0xfe, 0xff][prng.below(8)] as number
-        break
-      case 4:
-        if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << prng.below(8))
-        break
-      default:
-        if (at < bytes.length) bytes[at] = (bytes[at] as number) + (prng.below(2) === 0 ? 1 : 255)
-    }
-  }
-  return sealed(bytes)
-}
 
 function digestOf(db: Database, key: Uint8Array): string {
   const digest = new Uint8Array(DIGEST_BYTES)

@@ -5,8 +5,7 @@
  */
 import { asciiBytes, joinBytes } from '../../../src/base/bytes.js'
 import { Crc64 } from '../../../src/base/crc64.js'
-import { LISTPACK_FIRST, Listpack } from '../../../src/store/listpack.js'
-import { LISTPACK_EMPTY_BYTES } from '../../../src/store/listpack-entry.js'
+import { Listpack } from '../../../src/store/listpack.js'
 import { RdbType } from '../../../src/store/rdb/rdb-format.js'
 import { RdbWriter } from '../../../src/store/rdb/rdb-writer.js'
 import { recordedPayloads } from './recorded-payloads.js'
@@ -25,30 +24,14 @@ export function sealed(body: Uint8Array, version = 10): Uint8Array {
   return whole
 }
 
-class LooseListpack extends Listpack {
-  constructor() {
-    super()
-    this.stand(new Uint8Array(LISTPACK_EMPTY_BYTES), 0)
-    this.writeEmpty()
-  }
-
-  protected splice(position: number, removed: number, inserted: number): void {
-    const { bytes } = this
-    const behind = bytes.subarray(position + removed)
-    this.stand(joinBytes([bytes.subarray(0, position), new Uint8Array(inserted), behind]), 0)
-  }
-}
-
 /** A listpack of these values, numbers as integers. */
 export function listpackOf(...values: readonly (string | number)[]): Uint8Array {
-  const pack = new LooseListpack()
+  const listpack = new Listpack()
   for (const value of values) {
     const bytes = asciiBytes(String(value))
-    pack.clearPut()
-    pack.put(bytes, 0, bytes.length)
-    pack.insertPut(pack.isEnd(LISTPACK_FIRST) ? LISTPACK_FIRST : pack.end)
+    listpack.put(bytes, 0, bytes.length)
   }
-  return pack.bytes.slice(0, pack.totalBytes)
+  return listpack.putAsBytes()
 }
 
 /** A body of a payload; strings and listpacks are written as strings. */

@@ -151,4 +151,16 @@ describe('RDB', () => {
       { numRuns: 2000 },
     )
   })
+
+  it('refuses compressed strings that claim to be longer than any value can be', () => {
+    const compressed = 60_000_000
+    const bytes = new Uint8Array(19 + compressed)
+    const writer = new RdbWriter()
+    writer.byte(0xc3)
+    for (const length of [compressed, 5_000_000_000]) writer.length(length)
+    bytes.set(writer.take())
+    const reader = new RdbReader()
+    reader.open(bytes, 0, bytes.length)
+    expect(() => reader.string()).toThrow(RdbFormatError)
+  })
 })

@@ -144,9 +144,8 @@ describe('values in RDB', () => {
       expect(walk.next()).toBe(true)
       expect(walk.id.toString()).toBe(ms === 1 ? '3-1' : '1-1')
       walk.readField()
-      expect(
-        Buffer.from(walk.node.valueBytes).toString('latin1', walk.node.valueOffset, walk.node.valueOffset + 1),
-      ).toBe(ms === 1 ? 'g' : 'f')
+      const { valueBytes, valueOffset } = walk.node.listpack
+      expect(Buffer.from(valueBytes).toString('latin1', valueOffset, valueOffset + 1)).toBe(ms === 1 ? 'g' : 'f')
       expect(walk.next()).toBe(false)
       expect(load(makeKeyspace().database(0), dumped(db))).toBe(true)
       db.remove()

@@ -233,9 +233,11 @@ class Checked {
   }
 
   read({ entries }: Streams, isReverse: boolean): Entry[] {
-    const { node } = entries
-    const value = (): string =>
-      Buffer.from(node.valueBytes.subarray(node.valueOffset, node.valueOffset + node.valueLength)).toString('latin1')
+    const { listpack } = entries.node
+    const value = (): string => {
+      const { valueBytes, valueOffset, valueLength } = listpack
+      return Buffer.from(valueBytes.subarray(valueOffset, valueOffset + valueLength)).toString('latin1')
+    }
     const found: Entry[] = []
     entries.walk(new StreamId(), new StreamId().setMax(), isReverse)
     while (entries.next()) {
