@@ -24,11 +24,11 @@ import type { ShardReport } from './shard-threads.js'
 import { SaveAbortedError } from './snapshot-save.js'
 
 const MS_PER_SECOND = 1000
-const SYNC_EVERY_MS = 1000
 /** The first base is tried again after so long. */
 const FIRST_BASE_RETRY_MS = 1000
 /** What CONFIG SET says when the log cannot be turned on, as in Redis. */
 const NOT_TURNED_ON = 'Unable to turn on AOF. Check server logs.'
+const DIRECTORY_IN_USE = 'the append only file is in the present one, turn it off first'
 
 /** What it asks of the rest of the server. */
 export interface AppendLogSurroundings {
@@ -88,7 +88,6 @@ export class AppendLog implements AppendLogServices, AppendLogState {
   #rewriteStartedMs = 0
   #rewriteFailedMs = 0
   #running: Promise<boolean> | null = null
-  #syncedAtMs = 0
   /** Up to here the shards were asked to sync. */
   #requestedGsn = 0
   readonly #sync: LogSync
@@ -107,6 +106,8 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     for (const name of ['appendfsync', 'aof-timestamp-enabled', 'aof-history-retention']) {
       config.onChangeLater(name, follow)
     }
+    const isInUse = (): boolean => this.#isOn || this.#isBeginning || this.isRewriting
+    config.onChange('dir', () => (isInUse() && this.#files.isElsewhere ? DIRECTORY_IN_USE : undefined))
     config.onChangeLater('appendonly', () => this.#setOn(config.flag('appendonly')))
     config.onChangeLater('aof-disable-auto-gc', async () => {
       await this.#files.collectGarbage()
@@ -417,19 +418,23 @@ export class AppendLog implements AppendLogServices, AppendLogState {
     if (this.#isOn) {
       this.#checkErrors()
       this.#markWhatIsNew()
-      this.#checkSyncs(nowMs)
+      this.#checkWaiting()
     }
     this.#checkSize(nowMs)
   }
 
-  #checkSyncs(nowMs: number): void {
+  #checkWaiting(): void {
     // A mark may have been held back when they came.
     if (this.#sync.hasWaiting && !this.#sync.isRunning)
       void this.#tellAll(shardMark, []).then(() => this.#sync.request())
-    if (this.surroundings.config.text('appendfsync') !== 'everysec' || nowMs - this.#syncedAtMs < SYNC_EVERY_MS) return
-    if (this.#sync.isRunning) this.delayedSyncs++
-    else void this.#sync.request()
-    this.#syncedAtMs = nowMs
+  }
+
+  /** To be called ten times a second, whatever `hz` is: syncs every second, if that is how it is to be. */
+  keepSynced(): void {
+    const { config, policy } = this.surroundings
+    if (!this.#isOn || policy.isLoading || config.text('appendfsync') !== 'everysec') return
+    this.#markWhatIsNew()
+    if (!this.#sync.requestEverySecond(performance.now())) this.delayedSyncs++
   }
 
   #checkErrors(): void {

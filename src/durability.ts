@@ -12,12 +12,15 @@ import { Backups } from './backup/backups.js'
 import type { JobOutcome } from './backup-jobs.js'
 import { textToPath } from './config/byte-text.js'
 import { shardkeepVersion } from './config/version.js'
+import { Cron } from './cron.js'
 import { removeUnfinishedSnapshots } from './leftovers.js'
 import { Persistence, type PersistenceSurroundings } from './persistence.js'
 import { RdbFileError, RdbWriteError } from './rdb/file-error.js'
 import type { SnapshotMemory } from './ring/part-channel.js'
 import type { ReplyGate } from './router/reply-gate.js'
 import type { LoadProgress } from './snapshot-load.js'
+
+const SYNC_CHECKS_PER_SECOND = 10
 
 export interface DurabilitySurroundings extends Omit<PersistenceSurroundings, 'snapshotWays'> {
   readonly snapshotMemory: SnapshotMemory
@@ -31,6 +34,11 @@ export class Durability {
   readonly persistence: Persistence
   readonly appendLog: AppendLog
   readonly backups: Backups
+  readonly #syncs = new Cron(
+    () => SYNC_CHECKS_PER_SECOND,
+    () => this.appendLog.keepSynced(),
+    () => {},
+  )
 
   /** @throws BackupSettingsError */
   constructor(private readonly surroundings: DurabilitySurroundings) {
@@ -71,7 +79,13 @@ export class Durability {
    */
   async load(): Promise<void> {
     await this.#loadData()
+    this.#syncs.start()
     await this.backups.start()
+  }
+
+  async close(): Promise<void> {
+    this.#syncs.stop()
+    await this.background.close()
   }
 
   async #loadData(): Promise<void> {

@@ -51,6 +51,8 @@ export class LogFiles {
   #manifest = NO_MANIFEST
   #lastBaseSeq = 0
   #lastSeq = 0
+  /** The folder in which `prepare` was. */
+  #preparedFolder = ''
 
   constructor(
     private readonly config: Configuration,
@@ -66,6 +68,11 @@ export class LogFiles {
     return path.resolve(this.config.path('appenddirname'))
   }
 
+  /** The settings name another folder than that in which the files are. */
+  get isElsewhere(): boolean {
+    return this.#folder !== this.#preparedFolder
+  }
+
   /** What the names of all files begin with. */
   get #fileName(): string {
     return textToPath(this.config.text('appendfilename'))
@@ -77,6 +84,7 @@ export class LogFiles {
    * @throws an error of the operating system, ManifestError
    */
   async prepare(manifest?: Manifest): Promise<void> {
+    this.#preparedFolder = this.#folder
     const made = await fs.mkdir(this.#folder, { recursive: true })
     // Without its name on the disk, nothing in it is.
     if (made !== undefined) await syncFolder(path.dirname(this.#folder))

@@ -10,6 +10,9 @@ import type { ShardReport } from './shard-threads.js'
 
 const syncFile = promisify(fdatasync)
 
+/** With the time until the next look, no write waits longer than a second for its sync to begin. */
+const SYNC_AFTER_MS = 800
+
 interface Waiting {
   readonly gsn: number
   readonly done: () => void
@@ -22,6 +25,7 @@ export class LogSync {
   #gsn = 0
   /** By shard, the bytes of the file in hand that are. */
   #bytes: number[] = []
+  #requestedAtMs = 0
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   /** Shards change to other files: which of them has what cannot be told. */
@@ -51,6 +55,15 @@ export class LogSync {
       return this.#begin()
     })
     return this.#next
+  }
+
+  /** The same every second; to be called ten times in each. @returns false when the last one has not come to its end yet */
+  requestEverySecond(nowMs: number): boolean {
+    if (nowMs - this.#requestedAtMs < SYNC_AFTER_MS) return true
+    this.#requestedAtMs = nowMs
+    if (this.isRunning) return false
+    void this.request()
+    return true
   }
 
   #begin(): Promise<void> {

@@ -478,7 +478,7 @@ export class Server implements ServerServices {
       connection.destroy()
     }
     this.#migrationLinks.close()
-    await Promise.all([this.#threads.terminate(), this.durability.background.close()])
+    await Promise.all([this.#threads.terminate(), this.durability.close()])
     this.#log.warning('Shardkeep is now ready to exit, bye bye...')
     this.#ended()
   }

@@ -31,7 +31,7 @@ export class LockOwners {
   }
 
   /** See `Router.lock`. `origin` is that of the command in hand. */
-  lock(origin: number, keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
+  lock(origin: number, keys: readonly Uint8Array[] | 'all', also?: Uint8Array, besides: readonly number[] = []): Lock {
     this.#last = (this.#last % LOCK_OWNERS_MAX) + 1
     const owner = this.#last
     if (origin !== 0) this.#origins.set(owner, origin)
@@ -41,6 +41,7 @@ export class LockOwners {
       return { owner, shards }
     }
     const byShard = new Map<number, Uint8Array[]>()
+    for (const shard of besides) byShard.set(shard, [NO_BYTES])
     for (const key of keys) {
       const shard = this.#shardOf(key)
       const names = byShard.get(shard)

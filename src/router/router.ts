@@ -389,9 +389,10 @@ export class Router implements Hops {
    * Locks keys, or with 'all' every key of every shard, at the current sequence number, and returns the owner that frames
    * under these locks carry. Frames sent with that owner right after this run as soon as the locks are held.
    * @param also a name that is locked on each of the shards besides
+   * @param besides shards that take part even without a key
    */
-  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array): Lock {
-    return this.#locks.lock(this.origin, keys, also)
+  lock(keys: readonly Uint8Array[] | 'all', also?: Uint8Array, besides?: readonly number[]): Lock {
+    return this.#locks.lock(this.origin, keys, also, besides)
   }
 
   /**

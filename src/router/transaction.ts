@@ -39,6 +39,8 @@ export interface Transaction {
 }
 
 const NO_BYTES = new Uint8Array(0)
+/** The shard that logs what the main thread does. */
+const MAIN_THREADS_LOG = 0
 
 /**
  * Runs the transaction; `answer` gets the array of replies, or `nilArray` when a watch was broken.
@@ -80,6 +82,11 @@ function needsAllShards(router: Router, command: CommandRequest): boolean {
 /** UNWATCH, which has no route, is the session's. */
 function runsOnMain(command: CommandRequest): boolean {
   return (command.spec.route?.on ?? 'main') === 'main'
+}
+
+/** FUNCTION LOAD and its like: they change what the main thread has, and a shard logs that. */
+function isLoggedByMain(command: CommandRequest): boolean {
+  return runsOnMain(command) && command.spec.flags.includes('write')
 }
 
 /** What the transaction does for clients that wait with a destination on another shard. */
@@ -204,7 +211,9 @@ function executeLocked(router: Router, transaction: Transaction, plan: FeedPlan 
   const watchShards = [...new Set(watchedKeys.map((key) => router.shardOf(key, 0, key.length)))]
   const connectionName = asciiBytes(String(connection))
   // With the connection's name, whatever it asks of its watches next waits until this transaction is through with them.
-  const lock = router.lock(whole ? 'all' : keys, connectionName)
+  // So its record has the transaction's number, and no log is complete up to there before that record is written.
+  const besides = commands.some(isLoggedByMain) ? [MAIN_THREADS_LOG] : []
+  const lock = router.lock(whole ? 'all' : keys, connectionName, besides)
   const replies: Uint8Array[] = []
   let database = transaction.database()
   let flags = transaction.flags()

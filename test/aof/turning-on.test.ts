@@ -94,6 +94,25 @@ describe.skipIf(testPeer !== undefined).each(SHARD_COUNTS)(
       expect(await before.call('MGET', 'older', 'newer')).toEqual(['1', null])
     })
 
+    it.runIf(shards === 1)('keeps its folder: dir is not changed while there is a log in it', async () => {
+      const other = path.join(root, 'other')
+      mkdirSync(path.join(other, 'appendonlydir'), { recursive: true })
+      const args = ['--enable-protected-configs', 'yes', '--appendonly', 'yes', '--appendfsync', 'always']
+      const connection = await start(shards, directory, ...args)
+      const refused = await connection.call('CONFIG', 'SET', 'dir', other)
+      expect(refused).toMatchObject({ error: expect.stringContaining('the append only file is in the present one') })
+      expect(await connection.call('CONFIG', 'GET', 'dir')).toEqual(['dir', directory])
+      expect(await connection.call('CONFIG', 'SET', 'dir', directory)).toEqual(OK)
+      await connection.call('SET', 'key', '1')
+      expect(readdirSync(path.join(other, 'appendonlydir'))).toEqual([])
+      expect(await connection.call('CONFIG', 'SET', 'appendonly', 'no')).toEqual(OK)
+      expect(await connection.call('CONFIG', 'SET', 'dir', other)).toEqual(OK)
+      expect(await connection.call('CONFIG', 'SET', 'appendonly', 'yes')).toEqual(OK)
+      await until('a base there', async () => (await info(connection, 'aof_rewrites')) === '2')
+      await last().end()
+      expect(await (await start(shards, other, '--appendonly', 'yes')).call('GET', 'key')).toBe('1')
+    })
+
     it('stays off where nothing can be written, which CONFIG SET says', async () => {
       const connection = await start(shards, directory)
       setFaults(faults, [{ call: 'open', path: 'incr\\.aof$', count: 1e9, error: 'EROFS' }])

@@ -56,9 +56,9 @@ const tokens = tokensOf(drawnSpecs)
 /** What chooses by chance, or goes through values in an order of its own. */
 const CHOOSING = ['spop', 'srandmember', 'hrandfield', 'zrandmember', 'sscan', 'hscan', 'zscan', 'lcs']
 
-/** How a value is looked at as a whole, by its type. */
+/** How a value is looked at as a whole, by its type. PFCOUNT of two keys does not believe what the value says that it counts. */
 const LOOKS: Readonly<Record<string, readonly string[]>> = {
-  string: ['GET k', 'STRLEN k', 'BITCOUNT k', 'PFCOUNT k'],
+  string: ['GET k', 'STRLEN k', 'BITCOUNT k', 'PFCOUNT k', 'PFCOUNT k k'],
   list: ['LLEN k', 'LRANGE k 0 -1', 'LINDEX k -1', 'LPOS k 1 COUNT 0'],
   set: ['SCARD k', 'SMEMBERS k', 'SISMEMBER k 1'],
   hash: ['HLEN k', 'HGETALL k', 'HKEYS k', 'HVALS k', 'HGET k 1'],

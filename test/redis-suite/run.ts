@@ -15,8 +15,8 @@ import { makeTree, type Target } from './target.js'
 import { type PortRange, portsOf, runUnit, type UnitReport } from './unit.js'
 
 /**
- * All that are expected to pass, but for four that take the better part of a minute each and are run by name: unit/aofrw,
- * integration/aof, integration/aof-multi-part and unit/type/list-3.
+ * All that are expected to pass, but for five that take the better part of a minute each, or longer, and are run by name:
+ * unit/aofrw, integration/aof, integration/aof-multi-part, integration/corrupt-dump and unit/type/list-3.
  */
 const UNITS_DEFAULT = [
   'unit/protocol',
