@@ -14,7 +14,8 @@ const source = path.join(folder, 'source')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function start(dir: string, shards: number): Promise<TestServer> {
-  return startServer({ shards, args: ['--dir', dir, '--appendonly', 'yes', '--aof-history-retention', '3600'] })
+  const args = ['--dir', dir, '--appendonly', 'yes', '--aof-history-retention', '3600']
+  return startServer({ shards, args, isBundled: true })
 }
 
 async function valuesIn(dir: string): Promise<(string | null)[]> {

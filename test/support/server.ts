@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** How many descriptors the process may have open (`ulimit -n`). */
   readonly descriptorsMax?: number
+  /** From the bundle (bundle.ts), for tests that start servers again and again. */
+  readonly isBundled?: boolean
 }
 
 /** Every command test runs at one shard and at several. */
@@ -58,15 +60,20 @@ export function serverProgram(shards: number): readonly string[] {
 
 /** The same from the bundle of this run (bundle.ts), for tests that start the server hundreds of times. */
 export function bundledProgram(shards: number): readonly string[] {
+  if (testPeer !== undefined) return serverProgram(shards)
+  return [process.execPath, bundledCli(), '--shards', String(shards)]
+}
+
+function bundledCli(): string {
   const bundle = process.env.SHARDKEEP_BUNDLE
-  if (bundle === undefined || testPeer !== undefined) return serverProgram(shards)
-  return [process.execPath, path.join(bundle, 'src/cli.js'), '--shards', String(shards)]
+  return bundle === undefined ? cli : path.join(bundle, 'src/cli.js')
 }
 
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
-  const program = testPeer === undefined ? [process.execPath, cli] : [testPeer]
+  const ownCli = options.isBundled === true ? bundledCli() : cli
+  const program = testPeer === undefined ? [process.execPath, ownCli] : [testPeer]
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
     '--port',
