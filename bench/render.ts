@@ -164,7 +164,7 @@ function evalsha(results: readonly Recorded[]): string {
 }
 
 function bullmq(results: readonly Recorded[]): string {
-  const rows = newest(results, 'bullmq', (one) => [one.shards, one.peer?.name, one.command, one.keys].join())
+  const rows = newest(results, 'bullmq', (one) => [one.shards, one.peer?.name, one.command].join())
   if (rows.length === 0) return ''
   const lines = rows.map((row): Cell[] => [
     row.command ?? '',

@@ -50,7 +50,7 @@ const USAGE = `npm run bench -- [scenario] [options]
   --rounds 7           throughput, evalsha, bullmq, load, persistence, bgsave (5)
   --seconds N          tail (60), soak (600), fuzz (60), bgsave (5: without a save, in each round)
   --keys N             memory, load and bgsave (2000000), tail and stall (5000000); hashes of collection-memory, members of neighbour (1000000), jobs of
-                       bullmq (2000)
+                       bullmq (10000)
   --rate N             tail: open loop with N commands a second instead of a closed loop; bgsave (50000)
   --seed N             tail, load, bgsave, soak, fuzz (default: random, printed)`
 
@@ -135,7 +135,7 @@ async function main(): Promise<void> {
         turnSeconds: values.quick ? 0.3 : 1,
       })
     case 'bullmq':
-      return bullmq({ specs, peers, jobs: number(values.keys, 2_000), rounds: number(values.rounds, 7) })
+      return bullmq({ specs, peers, jobs: number(values.keys, 10_000), rounds: number(values.rounds, 7) })
     case 'tail':
       process.stdout.write(`seed ${seed}\n`)
       return tail({
