@@ -148,12 +148,12 @@ describe.each(SHARD_COUNTS)('MONITOR at %i shards', (shards) => {
   })
 
   it('shows flag O, ends with RESET and with the connection, and obeys CLIENT REPLY OFF', async () => {
-    const control = server.client()
     const monitor = await server.raw()
     monitor.send('CLIENT', 'ID')
     const id = (await monitor.line()).slice(1)
     monitor.send('MONITOR')
     await monitor.line()
+    const control = server.client()
     expect(await control.client('LIST', 'ID', id)).toContain(' flags=O ')
     // The client says who it is before.
     await monitor.readUntil('"info"')
