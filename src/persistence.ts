@@ -17,7 +17,7 @@ import type {
   ReloadOptions,
 } from './commands/persistence-services.js'
 import type { FunctionServices } from './commands/server-services.js'
-import { lookup } from './commands/table.js'
+import { commandNamed } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
 import { systemErrorText } from './config/system-error.js'
 import { REDIS_VERSION } from './config/version.js'
@@ -84,6 +84,10 @@ export class Persistence implements PersistenceServices, PersistenceState {
   #progress: SaveProgress | null = null
   #backgroundStartedAtMs = 0
   #triedAtMs = 0
+  /** Clients whose FLUSHALL is answered after the save that comes next. */
+  #waitForFlushed: (() => void)[] = []
+  /** Saves to other files than the data set's own, those that wait for their turn included. */
+  #savesForOthers = 0
   #isScheduled = false
   #savedFlushes = 0
   /** Ends when all saves that were asked for so far have. */
@@ -163,7 +167,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
    * @throws RdbWriteError, SaveAbortedError
    */
   saveBase(finalPath: string, atCut: (gsn: number) => void): Promise<SavedSnapshot> {
-    return this.#inTurn(() => this.#writeFile(finalPath, { isAofBase: true, atCut }))
+    return this.#forOthers(() => this.#writeFile(finalPath, { isAofBase: true, atCut }))
   }
 
   /**
@@ -171,7 +175,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
    * @throws RdbWriteError, SaveAbortedError
    */
   saveCopy(finalPath: string): Promise<SnapshotFacts> {
-    return this.#inTurn(async () => {
+    return this.#forOthers(async () => {
       let cutAtMs = 0
       const atCut = (): void => {
         cutAtMs = this.surroundings.clock.nowMs()
@@ -212,6 +216,23 @@ export class Persistence implements PersistenceServices, PersistenceState {
     })
   }
 
+  saveFlushed(done: () => void): void {
+    const isWanted = this.surroundings.config.savePoints().length > 0 && this.#loading === null
+    // A save in the background that shows what was there is not wanted any more, and ends soon; one for something else goes on.
+    if (!isWanted || this.#savesForOthers > 0) {
+      done()
+      return
+    }
+    this.#waitForFlushed.push(done)
+    if (this.#waitForFlushed.length > 1) return
+    void this.#inTurn(async () => {
+      const waiting = this.#waitForFlushed
+      this.#waitForFlushed = []
+      await this.#write('cut')
+      for (const done of waiting) done()
+    })
+  }
+
   scheduleSave(): void {
     this.#isScheduled = true
   }
@@ -248,6 +269,15 @@ export class Persistence implements PersistenceServices, PersistenceState {
     return result.finally(() => {
       if (this.#running === result) this.#running = null
     })
+  }
+
+  async #forOthers<T>(save: () => Promise<T>): Promise<T> {
+    this.#savesForOthers++
+    try {
+      return await this.#inTurn(save)
+    } finally {
+      this.#savesForOthers--
+    }
   }
 
   /** @returns whether the file is written */
@@ -333,8 +363,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
 
   reload(options: ReloadOptions, done: (isLoaded: boolean) => void): void {
     const { log, shards } = this.surroundings
-    const flushall = lookup('flushall')
-    assert(flushall !== undefined, 'FLUSHALL is no command')
+    const flushall = commandNamed('flushall')
     const reload = async (): Promise<boolean> => {
       if (options.flushes) {
         await Promise.all(

@@ -10,7 +10,7 @@ import { copyBytes, latin1Of } from './base/bytes.js'
 import { shardReplay } from './commands/replay.js'
 import type { ReplayError, ReplayReport } from './commands/replay-report.js'
 import type { CommandSpec } from './commands/spec.js'
-import { arityFits, findCommandId, findSubcommandId, fullNameOf, isContainer, specs } from './commands/table.js'
+import { arityFits, findRecordId, fullNameOf, specs } from './commands/table.js'
 import { bulkBody, isError } from './resp/reply-reader.js'
 import type { ShardRequests } from './shard-requests.js'
 
@@ -69,10 +69,7 @@ export class RecordFeed {
    */
   take(reader: SegmentReader): void {
     const { bytes, offsets, lengths, argc } = reader
-    let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
-    if (id >= 0 && isContainer(id) && argc > 1) {
-      id = findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
-    }
+    const id = findRecordId(bytes, offsets, lengths, argc)
     if (id < 0) throw new UnknownRecordError(latin1Of(bytes, offsets[0] as number, lengths[0] as number))
     this.records++
     const spec = specs[id] as CommandSpec

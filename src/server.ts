@@ -4,12 +4,14 @@
  *
  * Runs on the main thread.
  */
+
 import { randomBytes } from 'node:crypto'
 import type { AppendLog } from './append-log.js'
 import { asciiBytes } from './base/bytes.js'
 import { systemClock } from './base/clock.js'
 import { LatencyMonitor } from './base/latency-monitor.js'
 import { Slowlog } from './base/slowlog.js'
+import { renameCommands } from './command-renames.js'
 import {
   shardEvict,
   shardPauseExpiry,
@@ -27,7 +29,7 @@ import type {
   ShardStatistics,
 } from './commands/server-services.js'
 import type { CommandSpec } from './commands/spec.js'
-import { categoriesOf, commands, fullNameOf, keyPositions, lookup } from './commands/table.js'
+import { callableCommands, categoriesOf, commands, fullNameOf, keyPositions, lookup } from './commands/table.js'
 import type { Configuration } from './config/configuration.js'
 import { REDIS_VERSION, shardkeepVersion } from './config/version.js'
 import { Cron } from './cron.js'
@@ -78,7 +80,7 @@ export class Server implements ServerServices {
   readonly unixSocketPath: string
   readonly executable = process.argv[1] ?? process.execPath
   readonly configFile: string
-  readonly commandTable = { commands, fullNameOf, categoriesOf, keyPositions, lookup }
+  readonly commandTable = { commands, callableCommands, fullNameOf, categoriesOf, keyPositions, lookup }
   readonly network: NetworkStatistics
   readonly slowlog: Slowlog
   readonly latency: LatencyMonitor
@@ -152,6 +154,7 @@ export class Server implements ServerServices {
       shardCount: this.shardCount,
       ringBytes: config.number('ring-size'),
       databases,
+      renames: renameCommands(config),
       hasDeprecatedFunctions: config.flag('lua-enable-deprecated-api'),
       onLog: (level, message) => log[LOG_LEVELS[level] ?? 'debug'](message),
       onRunning: (shard, command) => this.functions.noteRunning(shard, command),
@@ -165,14 +168,10 @@ export class Server implements ServerServices {
     )
     this.#clients = new ClientTable(systemClock, this.#threads.bell)
     const gate = this.shardCount === 1 ? null : new ReplyGate(this.#clients, this.#threads.memory)
-    this.#router = new Router(
-      this.#threads.links,
-      gate ?? this.#clients,
-      databases,
-      randomBytes(4).readUInt32LE(0),
-      this.#threads.claims,
-    )
+    const { links, claims } = this.#threads
+    this.#router = new Router(links, gate ?? this.#clients, databases, randomBytes(4).readUInt32LE(0), claims)
     this.#router.gate = gate
+    this.#router.afterFlush = (done) => this.persistence.saveFlushed(done)
     this.#policy = openPolicy(() => this.#memory.refusesWrites())
     this.#dispatcher = new Dispatcher(
       this.#router,

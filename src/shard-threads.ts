@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { systemClock } from './base/clock.js'
+import type { Rename } from './commands/table.js'
 import { textOfErrno } from './config/system-error.js'
 import type { ShardMemory } from './memory-guard.js'
 import { Bell, createBellMemory } from './ring/bell.js'
@@ -51,6 +52,8 @@ export interface ShardThreadsOptions {
   readonly shardCount: number
   readonly ringBytes: number
   readonly databases: number
+  /** What clients and scripts call commands by, where it is not their name. */
+  readonly renames: readonly Rename[]
   /** Of scripts, see ring/script-memory.ts. */
   readonly hasDeprecatedFunctions: boolean
   /** A script has something for the log. The level is the script's, see lua/script-host.ts. */
@@ -85,6 +88,7 @@ export function startShardThreads(options: ShardThreadsOptions): ShardThreads {
       scriptMemory,
       bells: requestRings.map(({ bell }) => bell),
       databases: options.databases,
+      renames: options.renames,
       hashSeed,
       randomSeed: randomBytes(4).readUInt32LE(0),
       gauges: gaugeMemory,

@@ -11,8 +11,11 @@ import type { ShardBirth, ShardEvent } from '../src/shard/shard-loop.js'
 const birth = workerData as ShardBirth
 await loadWithinDescriptorLimit(birth.shardCount)
 const { systemClock } = await import('../src/base/clock.js')
+const { renameCommand } = await import('../src/commands/table.js')
 const { ShardExecutor } = await import('../src/shard/executor.js')
 const { runShard } = await import('../src/shard/shard-loop.js')
+
+for (const rename of birth.renames) renameCommand(rename)
 
 const port = parentPort as MessagePort
 const post = (event: ShardEvent): void => port.postMessage(event)

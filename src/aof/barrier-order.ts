@@ -7,7 +7,7 @@
  * did comes behind.
  */
 
-import { findCommandId, specs } from '../commands/table.js'
+import { findRecordId, specs } from '../commands/table.js'
 import type { Unit } from './ordered-units.js'
 import { Element, RecordKind, SegmentReader } from './segment-reader.js'
 
@@ -79,7 +79,7 @@ function piecesOf({ bytes, database, file }: Unit): Piece[] {
   return pieces
 }
 
-function isOnKeyspace({ bytes, offsets, lengths }: SegmentReader): boolean {
-  const id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
+function isOnKeyspace({ bytes, offsets, lengths, argc }: SegmentReader): boolean {
+  const id = findRecordId(bytes, offsets, lengths, argc)
   return id >= 0 && specs[id]?.route?.on === 'shards'
 }

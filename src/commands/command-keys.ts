@@ -82,7 +82,7 @@ function writeKeys(call: MainCall, withFlags: boolean): void {
 function lookUpQuoted(call: MainCall, table: CommandTableView): CommandSpec | undefined {
   const command = table.lookup(call.text(COMMAND_AT))
   if (command?.subcommands === undefined || call.argc === COMMAND_AT + 1) return command
-  return table.lookup(command.name, call.text(COMMAND_AT + 1))
+  return table.lookup(call.text(COMMAND_AT), call.text(COMMAND_AT + 1))
 }
 
 function takesKeys(spec: CommandSpec): boolean {

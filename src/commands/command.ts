@@ -14,7 +14,7 @@ import type { CommandTableView } from './server-services.js'
 import type { CommandFlag, CommandSpec, MainHandler } from './spec.js'
 
 function shownCommands(table: CommandTableView): readonly CommandSpec[] {
-  return table.commands.filter((command) => command.internal !== true)
+  return table.callableCommands().filter((command) => command.internal !== true)
 }
 
 /** The entry of `get` or `config|get`. A bar means a subcommand, so that more than one bar names nothing. */

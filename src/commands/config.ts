@@ -28,8 +28,8 @@ function set(call: MainCall): void {
   }
   const pairs: [string, string][] = []
   for (let i = 2; i < call.argc; i += 2) pairs.push([call.text(i), call.text(i + 1)])
-  const { config, shardSettings } = call.server
-  const result = config.set(pairs, { isLocal: isLocal(call.session), isLoading: false })
+  const { config, shardSettings, persistence } = call.server
+  const result = config.set(pairs, { isLocal: isLocal(call.session), isLoading: persistence.state.loading !== null })
   if (typeof result === 'string') {
     call.reply.errorText(result)
   } else if (result === undefined && shardSettings.areApplied) {
@@ -53,7 +53,8 @@ export function isLocal(session: SessionView): boolean {
   return session.isUnixSocket || session.address.startsWith('127.') || session.address.startsWith('[::1]:')
 }
 
-function rewrite(call: MainCall): void {
+/** @param everySetting also defaults that the file does not name */
+export function rewriteConfiguration(call: MainCall, everySetting: boolean): void {
   const { server } = call
   const answer = (reply: ReplyWriter, fault: string | undefined): void => {
     if (fault === undefined) {
@@ -63,7 +64,7 @@ function rewrite(call: MainCall): void {
       reply.errorText(fault)
     }
   }
-  const result = server.config.rewrite()
+  const result = server.config.rewrite(everySetting)
   if (typeof result !== 'object') {
     answer(call.reply, result)
     return
@@ -157,7 +158,7 @@ export const configCommands: readonly CommandSpec[] = [
         summary: 'Brings the configuration file up to date with the settings in force.',
         complexity: 'O(1)',
         route: { on: 'main' },
-        main: rewrite,
+        main: (call) => rewriteConfiguration(call, false),
       },
       {
         name: 'set',

@@ -124,6 +124,11 @@ export function reload(call: MainCall): void {
     reloadFile(call, flushes, replaces)
     return
   }
+  // Libraries come before keys: one that is there already ends the load before it has made any.
+  if (!flushes && !replaces && call.server.functions.libraries.length > 0) {
+    call.reply.error(NOT_LOADED)
+    return
+  }
   const argv = [NO_NAME, flushes ? YES : NO, replaces ? YES : NO]
   const deferred = call.defer()
   call.server.askShards(debugReload, argv, call.session.database, (replies) => {

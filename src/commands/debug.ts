@@ -11,6 +11,7 @@ import { globMatches } from '../base/glob.js'
 import { parseMemorySize } from '../base/memory-size.js'
 import { encodeError, errors, subcommandSyntax } from '../resp/errors.js'
 import { bulkBody, isError } from '../resp/reply-reader.js'
+import { rewriteConfiguration } from './config.js'
 import { populate } from './debug-populate.js'
 import { writeProtocolSample } from './debug-protocol.js'
 import { reload } from './debug-reload.js'
@@ -102,6 +103,10 @@ function error(call: MainCall): void {
 
 function protocol(call: MainCall): void {
   writeProtocolSample(call.reply, call.word(2))
+}
+
+function rewriteWholeConfiguration(call: MainCall): void {
+  rewriteConfiguration(call, true)
 }
 
 function changeReplicationId(call: MainCall): void {
@@ -264,6 +269,8 @@ function help(call: MainCall): void {
     '    Have shards wait so long before they write to the append-only log.',
     'CHANGE-REPL-ID',
     '    Take a new replication id.',
+    'CONFIG-REWRITE-FORCE-ALL',
+    '    Rewrite the configuration file with every setting, defaults included.',
     'DIGEST',
     '    Return a digest of the whole data set, in hexadecimal.',
     'DIGEST-VALUE <key> [<key> ...]',
@@ -327,6 +334,7 @@ function takesAtLeast(argc: number, run: (call: MainCall) => void): Subcommand {
 const subcommands: ReadonlyMap<string, Subcommand> = new Map([
   ['aof-flush-sleep', takes(3, delayLog)],
   ['change-repl-id', takes(2, changeReplicationId)],
+  ['config-rewrite-force-all', takes(2, rewriteWholeConfiguration)],
   ['client-enforce-reply-list', takes(3, acceptSwitch)],
   ['dict-resizing', takes(3, acceptSwitch)],
   ['digest', takes(2, digest)],

@@ -49,6 +49,8 @@ export interface PersistenceServices {
   saveInBackground(): void
   /** Begins to save when nothing is in the way of it. */
   scheduleSave(): void
+  /** Saves what FLUSHALL has left, if there are save points: `done` is called when that is over, or at once. */
+  saveFlushed(done: () => void): void
   /** Loads the file; `done` gets whether that went well. */
   reload(options: ReloadOptions, done: (isLoaded: boolean) => void): void
 }

@@ -118,8 +118,8 @@ export interface ConfigurationView {
     pairs: readonly (readonly [name: string, value: string])[],
     origin?: { readonly isLocal: boolean; readonly isLoading: boolean },
   ): string | undefined | Promise<string | undefined>
-  /** Rewrites the configuration file; returns what `set` does. */
-  rewrite(): string | undefined | Promise<string | undefined>
+  /** Rewrites the configuration file, on demand with every setting; returns what `set` does. */
+  rewrite(everySetting?: boolean): string | undefined | Promise<string | undefined>
   number(name: string): number
   text(name: string): string
   flag(name: string): boolean
@@ -130,8 +130,10 @@ export interface ConfigurationView {
  * families and so they cannot import it; `src/commands/table.ts` has just these functions.
  */
 export interface CommandTableView {
-  /** Every top-level command that clients can call. */
+  /** Every top-level command, also those that `rename-command` has taken away. */
   readonly commands: readonly CommandSpec[]
+  /** Every top-level command that clients can call. */
+  callableCommands(): readonly CommandSpec[]
   /** `get`, or with its container `config|get`. */
   fullNameOf(spec: CommandSpec): string
   categoriesOf(spec: CommandSpec): readonly string[]
@@ -143,6 +145,7 @@ export interface CommandTableView {
     argc: number,
     into: number[],
   ): void
+  /** By what clients call the command. */
   lookup(name: string, subcommand?: string): CommandSpec | undefined
 }
 

@@ -30,6 +30,7 @@ import { listCommands } from './list/list.js'
 import { lolwutCommands } from './lolwut.js'
 import { memoryCommands } from './memory.js'
 import { monitorCommands } from './monitor.js'
+import { NameLookup } from './name-lookup.js'
 import { objectCommands } from './object.js'
 import { persistenceCommands } from './persistence.js'
 import { pubsubCommands } from './pubsub.js'
@@ -154,66 +155,59 @@ export function containerOf(spec: CommandSpec): CommandSpec | undefined {
   return containerBySpec.get(spec)
 }
 
-/**
- * Finds ids by a name in bytes without making a string: an open-addressing table over a cheap hash of the lower-cased
- * bytes. Names are few and fixed, so nobody can flood it.
- */
-class NameLookup {
-  readonly #slots: Int16Array
-  readonly #mask: number
-  readonly #names: Uint8Array[]
-  readonly #ids: Int16Array
-
-  constructor(entries: readonly CommandSpec[]) {
-    let size = 16
-    while (size < entries.length * 4) size *= 2
-    this.#slots = new Int16Array(size).fill(-1)
-    this.#mask = size - 1
-    this.#names = entries.map((entry) => Buffer.from(entry.name, 'latin1'))
-    this.#ids = Int16Array.from(entries, idOf)
-    this.#names.forEach((name, index) => {
-      let slot = hashName(name, 0, name.length) & this.#mask
-      while (this.#slots[slot] !== -1) slot = (slot + 1) & this.#mask
-      this.#slots[slot] = index
-    })
-  }
-
-  find(bytes: Uint8Array, offset: number, length: number): number {
-    let slot = hashName(bytes, offset, length) & this.#mask
-    for (;;) {
-      const index = this.#slots[slot] as number
-      if (index === -1) return -1
-      if (isName(this.#names[index] as Uint8Array, bytes, offset, length)) return this.#ids[index] as number
-      slot = (slot + 1) & this.#mask
-    }
-  }
+function lookupOf(entries: readonly CommandSpec[]): NameLookup {
+  return new NameLookup(new Map(entries.map((entry) => [entry.name, idOf(entry)])))
 }
 
-function hashName(bytes: Uint8Array, offset: number, length: number): number {
-  let hash = length
-  for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + ((bytes[offset + i] as number) | 0x20)) | 0
-  return hash ^ (hash >>> 9)
-}
-
-function isName(name: Uint8Array, bytes: Uint8Array, offset: number, length: number): boolean {
-  if (name.length !== length) return false
-  for (let i = 0; i < length; i++) {
-    let c = bytes[offset + i] as number
-    if (c >= 65 && c <= 90) c |= 0x20
-    if (c !== name[i]) return false
-  }
-  return true
-}
-
-const topLevel = new NameLookup(commands)
-const subcommandLookups = specs.map((spec) =>
-  spec.subcommands === undefined ? null : new NameLookup(spec.subcommands),
-)
+const topLevel = lookupOf(commands)
+const subcommandLookups = specs.map(({ subcommands }) => (subcommands === undefined ? null : lookupOf(subcommands)))
 const arities = Int16Array.from(specs, (spec) => spec.arity)
 
-/** The id of the top-level entry of that name in any case, or -1. */
+/** What clients and scripts call commands by: their names, unless the configuration gives them others. */
+const callableNames = new Map(commands.map((command) => [command.name, command]))
+let callable = topLevel
+
+/** A line of `rename-command`: what the command is called so far, and from now on; empty for no more. */
+export type Rename = readonly [from: string, to: string]
+
+/**
+ * Renames a command for clients and scripts, or takes it away from them, before the first of them comes. In the thread that
+ * calls it: every thread must be told the same. Logs go on with the command's own name.
+ *
+ * @returns why that cannot be, or undefined
+ */
+export function renameCommand([from, to]: Rename): string | undefined {
+  const spec = callableNames.get(from.toLowerCase())
+  if (spec === undefined) return 'No such command in rename-command'
+  const name = to.toLowerCase()
+  callableNames.delete(from.toLowerCase())
+  if (callableNames.has(name)) return 'Target command name already exists'
+  if (name !== '') callableNames.set(name, spec)
+  callable = new NameLookup(new Map(Array.from(callableNames, ([name, spec]) => [name, idOf(spec)])))
+  return undefined
+}
+
+/** Every top-level command that clients can call under some name. */
+export function callableCommands(): CommandSpec[] {
+  return [...callableNames.values()]
+}
+
+/** The id of the top-level entry that clients and scripts call so, in any case, or -1. */
 export function findCommandId(bytes: Uint8Array, offset: number, length: number): number {
-  return topLevel.find(bytes, offset, length)
+  return callable.find(bytes, offset, length)
+}
+
+/**
+ * The id of the entry that a record of a log names, subcommands included, or -1. Logs have commands' own names; that of a
+ * redis-server has the names that clients used.
+ */
+export function findRecordId(bytes: Uint8Array, offsets: Int32Array, lengths: Int32Array, argc: number): number {
+  const offset = offsets[0] as number
+  const length = lengths[0] as number
+  let id = topLevel.find(bytes, offset, length)
+  if (id < 0) id = callable.find(bytes, offset, length)
+  if (id < 0 || argc === 1 || !isContainer(id)) return id
+  return findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
 }
 
 export function isContainer(id: number): boolean {
@@ -231,7 +225,15 @@ export function arityFits(id: number, argc: number): boolean {
   return arity >= 0 ? argc === arity : argc >= -arity
 }
 
-/** The entry of that name, for callers that have strings. */
+/** The entry of a command's own name, for our own use. */
+export function commandNamed(name: string): CommandSpec {
+  const bytes = Buffer.from(name, 'latin1')
+  const spec = specs[topLevel.find(bytes, 0, bytes.length)]
+  assert(spec !== undefined, `no command is named ${name}`)
+  return spec
+}
+
+/** The entry that clients and scripts call so, for callers that have strings. */
 export function lookup(name: string, subcommand?: string): CommandSpec | undefined {
   const bytes = Buffer.from(name, 'latin1')
   const id = findCommandId(bytes, 0, bytes.length)

@@ -5,8 +5,7 @@
  */
 import { asciiBytes, joinBytes } from '../base/bytes.js'
 import { parseScanCursor } from '../commands/scan.js'
-import type { CommandSpec } from '../commands/spec.js'
-import { lookup } from '../commands/table.js'
+import { commandNamed } from '../commands/table.js'
 import { bulkBody, headerNumber, isError, lineEnd } from '../resp/reply-reader.js'
 import type { CoordinatorOf } from './coordinate.js'
 import type { Hops } from './hops.js'
@@ -38,7 +37,7 @@ function relocate(hops: Hops, request: CommandRequest, answer: Answer, outerOwne
 
 /** RANDOMKEY: a key of a shard chosen in proportion to the shards' sizes, so that every key is as likely as another. */
 function randomKey(hops: Hops, request: CommandRequest, answer: Answer, owner: number): void {
-  const dbsize = lookup('dbsize') as CommandSpec
+  const dbsize = commandNamed('dbsize')
   const target = hops.gather(hops.shardCount * 2, (parts) => {
     const candidates: { key: Uint8Array; size: number }[] = []
     let total = 0

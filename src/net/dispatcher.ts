@@ -250,7 +250,7 @@ export class Dispatcher {
       if (subcommand >= 0) {
         id = subcommand
       } else {
-        const container = (specs[id] as CommandSpec).name
+        const container = textOf(bytes, offsets, lengths, 0)
         this.#reject(connection, unknownSubcommand(container, textOf(bytes, offsets, lengths, 1)), id)
         return true
       }

@@ -13,7 +13,7 @@ import type { Clock } from '../base/clock.js'
 import { parseInt64 } from '../base/integer.js'
 import type { SessionView } from '../commands/server-services.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { lookup, specs } from '../commands/table.js'
+import { commandNamed, specs } from '../commands/table.js'
 import { quoteArgument } from '../config/arguments.js'
 import type { CommandRequest } from '../hops/request.js'
 import { isScript } from '../router/scripts.js'
@@ -97,7 +97,7 @@ export class Monitors {
       if (spec.name === 'select') selected = selectedBy(argv) ?? selected
       if (!hidden.has(spec)) this.#printAll(source, selected, spec, argv)
     }
-    this.#printAll(source, selected, lookup('exec') as CommandSpec, exec)
+    this.#printAll(source, selected, commandNamed('exec'), exec)
   }
 
   /** Shows a command that came from elsewhere than a client, such as a script, for which the source is `lua`. */

@@ -14,12 +14,13 @@ import { HASH_SLOTS } from '../base/limits.js'
 import { Prng } from '../base/prng.js'
 import { shardServe, shardUnpark } from '../commands/internal.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { idOf, specs } from '../commands/table.js'
+import { commandNamed, idOf, specs } from '../commands/table.js'
 import { coordinate } from '../hops/coordinate.js'
 import type { Hops, Lock } from '../hops/hops.js'
 import { pack } from '../hops/packed-arguments.js'
 import { onlyShard, reachesKeyspace } from '../hops/placement.js'
 import type { Answer, CommandRequest } from '../hops/request.js'
+import { isError } from '../resp/reply-reader.js'
 import { FRAME_KIND_SHIFT, FRAME_LENGTH_MASK } from '../ring/byte-ring.js'
 import {
   FrameKind,
@@ -51,6 +52,8 @@ const RouteKind = { main: 0, key: 1, split: 2, shards: 3, hops: 4, router: 5 } a
 
 const NO_BYTES = new Uint8Array(0)
 
+const FLUSHALL = idOf(commandNamed('flushall'))
+
 export class Router implements Hops {
   readonly links: readonly ShardLink[]
   readonly shardCount: number
@@ -58,6 +61,8 @@ export class Router implements Hops {
   readonly random: Prng
   /** The way to other servers; set once by the wiring, where there is one. */
   migration: Migration | null = null
+  /** What comes between FLUSHALL and its answer to a client; set once by the wiring, where there is something. */
+  afterFlush: (done: () => void) => void = (done) => done()
   /** Set once by the wiring, where there are scripts. */
   scripts!: ScriptKnowledge
   readonly blocked: BlockedClients
@@ -242,15 +247,25 @@ export class Router implements Hops {
     argc: number,
   ): void {
     const isFeeding = this.feeds.isActive && this.#writes[id] !== 0
-    if (!isFeeding && this.routeToOneShard(id, slot, sequence, database, flags, bytes, offsets, lengths, argc)) return
+    const isFlush = id === FLUSHALL
+    if (
+      !isFeeding &&
+      !isFlush &&
+      this.routeToOneShard(id, slot, sequence, database, flags, bytes, offsets, lengths, argc)
+    )
+      return
     const argv: Uint8Array[] = [NO_BYTES]
     for (let i = 1; i < argc; i++) {
       const offset = offsets[i] as number
       argv.push(copyOf(bytes, offset, lengths[i] as number))
     }
     const request = { spec: specs[id] as CommandSpec, argv, database, flags }
-    const answer: Answer = (reply) => this.answer(slot, sequence, flags, reply)
+    const answer: Answer = (reply) => {
+      if (isFlush && !isError(reply)) this.afterFlush(() => this.answer(slot, sequence, flags, reply))
+      else this.answer(slot, sequence, flags, reply)
+    }
     if (isFeeding) runWidened(this, request, answer)
+    else if (isFlush) this.run(request, answer)
     else this.coordinate(request, answer)
   }
 

@@ -11,7 +11,7 @@ import { latin1Of } from '../base/bytes.js'
 import type { ReplayError, ReplayFault, ReplayReport } from '../commands/replay-report.js'
 import { ShardCall, type ShardReplay } from '../commands/shard-call.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { arityFits, findCommandId, findSubcommandId, fullNameOf, isContainer, specs } from '../commands/table.js'
+import { arityFits, findRecordId, fullNameOf, specs } from '../commands/table.js'
 import { ReplyWriter } from '../resp/reply-writer.js'
 import { ArenaFullError } from '../store/arena.js'
 
@@ -127,10 +127,7 @@ export class Replay implements ShardReplay {
       if (element !== Element.record) return element
       if (isDropped || reader.kind !== RecordKind.plain) continue
       const { bytes, offsets, lengths, argc } = reader
-      let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
-      if (id >= 0 && isContainer(id) && argc > 1) {
-        id = findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
-      }
+      const id = findRecordId(bytes, offsets, lengths, argc)
       if (id < 0) {
         this.#fail('unknown', latin1Of(bytes, offsets[0] as number, lengths[0] as number), reader.offset)
         return Element.more

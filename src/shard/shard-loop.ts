@@ -4,6 +4,7 @@
  * The time of active expiry and of table growth comes from the ring like every other time: the main thread's cron sends
  * it, which also wakes a sleeping shard, so an idle shard does its periodic work at the server's `hz`.
  */
+import type { Rename } from '../commands/table.js'
 import type { RingMemory } from '../ring/byte-ring.js'
 import type { SnapshotMemory } from '../ring/part-channel.js'
 import type { ScriptMemory } from '../ring/script-memory.js'
@@ -27,6 +28,7 @@ export interface ShardBirth {
   /** Wake the shards, in their order. */
   readonly bells: readonly SharedArrayBuffer[]
   readonly databases: number
+  readonly renames: readonly Rename[]
   readonly hashSeed: readonly [number, number]
   readonly randomSeed: number
   readonly gauges: SharedArrayBuffer

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Element, RecordKind, SegmentReader } from '../aof/segment-reader.js'
 import { globMatches } from '../base/glob.js'
 import type { CommandSpec } from '../commands/spec.js'
-import { findCommandId, findSubcommandId, isContainer, keyPositions, specs } from '../commands/table.js'
+import { findRecordId, keyPositions, specs } from '../commands/table.js'
 import { quoteArgument } from '../config/arguments.js'
 import { type LogNames, openLog, operationsBetween, writeHistory } from './log-folder.js'
 import { numberOf } from './point-in-time.js'
@@ -49,10 +49,7 @@ function wordsOf({ bytes, offsets, lengths, argc }: SegmentReader): string[] {
 }
 
 function hasKey({ bytes, offsets, lengths, argc }: SegmentReader, glob: Uint8Array): boolean {
-  let id = findCommandId(bytes, offsets[0] as number, lengths[0] as number)
-  if (id >= 0 && isContainer(id) && argc > 1) {
-    id = findSubcommandId(id, bytes, offsets[1] as number, lengths[1] as number)
-  }
+  const id = findRecordId(bytes, offsets, lengths, argc)
   if (id < 0) return false
   const spec = specs[id] as CommandSpec
   // What is done to the whole keyspace has to do with every key.

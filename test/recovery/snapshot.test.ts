@@ -554,13 +554,30 @@ describe('save points', () => {
     const client = await connect(server)
     await client.call('SET', 'key', 'value')
     await client.call('SAVE')
-    await client.call('FLUSHALL')
-    await until(() => server.output().includes('The data set was emptied. Saving...'))
-    await saved(client)
+    // What others have begun to save by then is not wanted any more.
+    await client.call('DEBUG', 'POPULATE', 20_000, 'key', 100)
+    await client.call('BGSAVE')
+    const others = await Promise.all([connect(server), connect(server)])
+    const replies = await Promise.all([client, ...others].map((one) => one.call('FLUSHALL')))
+    expect(replies).toEqual([OK, OK, OK])
+    expect(await info(client, 'rdb_changes_since_last_save')).toBe('0')
     const killed = new Promise((resolve) => server.process.once('exit', resolve))
     server.process.kill('SIGKILL')
     await killed
     expect(await (await open(2)).call('DBSIZE')).toBe(0)
+  })
+
+  it('save what FLUSHALL in a transaction has left right after it', async () => {
+    const server = await start(2, '--save', '3600', '1000')
+    const client = await connect(server)
+    await client.call('SET', 'key', 'value')
+    await client.call('SAVE')
+    await client.call('MULTI')
+    await client.call('FLUSHALL')
+    await client.call('EXEC')
+    await until(() => server.output().includes('The data set was emptied. Saving...'))
+    await saved(client)
+    expect(await info(client, 'rdb_changes_since_last_save')).toBe('0')
   })
 })
 
@@ -576,6 +593,7 @@ describe('while the data set is being loaded', () => {
     const client = await RespConnection.open(socket)
     clients.push(client)
     const refusal = { error: 'LOADING Redis is loading the dataset in memory' }
+    expect(await client.call('CONFIG', 'SET', 'appendonly', 'yes')).toEqual(refusal)
     for (const command of ['PING', 'DBSIZE', 'SAVE', 'BGSAVE', 'MULTI']) {
       const reply = await client.call(command)
       if (command === 'MULTI') expect(reply).toEqual(OK)

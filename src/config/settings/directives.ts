@@ -47,8 +47,8 @@ export const directiveKinds: readonly DirectiveKind[] = [
     wordsMin: 2,
     wordsMax: 2,
     form: 'name and new name',
-    effect: 'none-yet',
-    about: 'Give a command another name, or with an empty one take it away.',
+    effect: 'active',
+    about: 'Give a command another name for clients and scripts, or with an empty one take it away.',
     treatment: 'collected',
   },
   {

@@ -44,7 +44,7 @@ export const persistenceSettings: SettingArea = {
     setting('rdb-save-incremental-fsync', yesNo, true, 'Sync a snapshot piece by piece while it is written.', active),
     setting('rdb-key-save-delay', integer(INT_MIN, INT_MAX), 0n, 'Delay for each key while saving, for tests.', { ...active, hidden: true }),
     setting('loading-process-events-interval-bytes', integer(1024n, INT_MAX), 2n * MIB, 'Bytes loaded between two looks at the clients.', { effect: 'not-applicable', hidden: true }),
-    setting('appendonly', yesNo, false, 'Log every write, so that a crash loses little or nothing.', active),
+    setting('appendonly', yesNo, false, 'Log every write, so that a crash loses little or nothing.', { ...active, deniedWhileLoading: true }),
     setting('appendfilename', string({ check: checkAofName, description: 'file name' }), 'appendonly.aof', 'Beginning of the names of the append-only files.', { ...active, ...fixed }),
     setting('appenddirname', string({ check: checkAofFolder, description: 'folder name' }), 'appendonlydir', 'Folder of the append-only files, in `dir`.', { ...active, ...fixed }),
     setting('appendfsync', oneOf(['everysec', 'always', 'no']), 'everysec', 'When the log is synced to disk.', active),
