@@ -20,10 +20,7 @@ const LOG_FILE = /^[0-9]+(\.s[0-9]+)?\.(incr\.aof|base\.(rdb|aof))$/
  * @throws nothing: they only take room
  */
 export async function removeUnfinishedSnapshots(folder: string, log: LogLines): Promise<void> {
-  await removeFrom(folder, log, (name) => {
-    const pid = TEMPORARY_SNAPSHOT.exec(name)?.[1]
-    return pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)))
-  })
+  await removeFrom(folder, log, isAbandonedSnapshot)
 }
 
 /**
@@ -40,7 +37,7 @@ export async function removeUnfinishedLogFiles(
   const unfinishedManifest = temporaryManifestName(appendFileName)
   await removeFrom(folder, log, (name) => {
     if (known.has(name)) return false
-    if (name === unfinishedManifest || TEMPORARY_SNAPSHOT.test(name)) return true
+    if (name === unfinishedManifest || isAbandonedSnapshot(name)) return true
     return name.startsWith(prefix) && LOG_FILE.test(name.slice(prefix.length))
   })
 }
@@ -55,6 +52,12 @@ async function removeFrom(folder: string, log: LogLines, isLeftover: (name: stri
   } catch (error) {
     log.warning(`What is left behind unfinished in ${folder} was not removed: ${systemErrorText(error)}`)
   }
+}
+
+/** Whether the process that wrote it is no more. One with our number was another one, before this one had it. */
+function isAbandonedSnapshot(name: string): boolean {
+  const pid = TEMPORARY_SNAPSHOT.exec(name)?.[1]
+  return pid !== undefined && (Number(pid) === process.pid || !isRunning(Number(pid)))
 }
 
 function isRunning(pid: number): boolean {

@@ -69,7 +69,7 @@ async function stateOf(client: Redis): Promise<State> {
 }
 
 function start(dir: string, shards: number, ...args: string[]): Promise<TestServer> {
-  return startServer({ shards, args: ['--dir', dir, '--appendonly', 'yes', ...args], isBundled: true })
+  return startServer({ shards, args: ['--dir', dir, '--appendonly', 'yes', ...args] })
 }
 
 /** What a server that starts from a folder has. */

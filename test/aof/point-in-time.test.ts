@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 function start(dir: string, shards: number): Promise<TestServer> {
   const args = ['--dir', dir, '--appendonly', 'yes', '--aof-history-retention', '3600']
-  return startServer({ shards, args, isBundled: true })
+  return startServer({ shards, args })
 }
 
 async function valuesIn(dir: string): Promise<(string | null)[]> {

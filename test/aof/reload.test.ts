@@ -23,7 +23,7 @@ const LIBRARY = "#!lua name=lib\nredis.register_function('answer', function() re
 
 function start(dir: string, shards: number, ...args: string[]): Promise<TestServer> {
   const log = ['--appendonly', 'yes', '--save', '', '--enable-debug-command', 'yes']
-  return startServer({ shards, args: ['--dir', dir, ...log, ...args], isBundled: true })
+  return startServer({ shards, args: ['--dir', dir, ...log, ...args] })
 }
 
 async function fill(client: Redis): Promise<void> {

@@ -201,11 +201,13 @@ describe.skipIf(testPeer !== undefined)('what servers have left unfinished', () 
     mkdirSync(log)
     const left = [
       path.join(directory, `temp-${PID_OF_NOBODY}.rdb`),
-      ...(isOn === 'no' ? [] : ['temp-1.rdb', 'temp-appendonly.aof.manifest', 'appendonly.aof.9.base.rdb']).map(
-        (name) => path.join(log, name),
-      ),
+      ...(isOn === 'no'
+        ? []
+        : [`temp-${PID_OF_NOBODY}.aof`, 'temp-appendonly.aof.manifest', 'appendonly.aof.9.base.rdb']
+      ).map((name) => path.join(log, name)),
     ]
     const kept = [`temp-${process.pid}.rdb`, 'temp-x.rdb', 'dump.rdb.bak'].map((name) => path.join(directory, name))
+    kept.push(path.join(log, `temp-${process.pid}.rdb`))
     for (const name of [...left, ...kept]) writeFileSync(name, 'REDIS')
     await start(1, directory, '--appendonly', isOn)
     expect(left.filter((name) => existsSync(name))).toEqual([])

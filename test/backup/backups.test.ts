@@ -18,7 +18,7 @@ afterEach(async () => {
 })
 
 async function start(args: readonly string[], shards = 1, environment = {}): Promise<TestServer> {
-  const server = await startServer({ shards, args, environment, isBundled: true })
+  const server = await startServer({ shards, args, environment })
   servers.push(server)
   return server
 }

@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startRedisOracle } from '../base/redis-oracle.js'
 import { RespConnection } from '../support/resp-value.js'
-import { SHARD_COUNTS, startServer, testPeer } from '../support/server.js'
+import { SHARD_COUNTS, startServer, type TestServer, testPeer } from '../support/server.js'
 
 const RENAMES = [
   ['flushdb', 'badger'],
@@ -50,62 +50,63 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['dbsize'],
 ]
 
+let directory: string
+const ends: (() => unknown)[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-rename-'))
+})
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+  rmSync(directory, { recursive: true })
+})
+
+async function serve(shards: number, args: readonly string[]): Promise<TestServer> {
+  const server = await startServer({ shards, args })
+  ends.push(() => server.stop())
+  return server
+}
+
+async function connect(address: number | string): Promise<RespConnection> {
+  const connection = await RespConnection.open(address)
+  ends.push(() => connection.close())
+  return connection
+}
+
 describe.skipIf(testPeer !== undefined).each(SHARD_COUNTS)('rename-command, %i shard(s)', (shards) => {
-  let directory: string
-
-  beforeAll(() => {
-    directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-rename-'))
-  })
-
-  afterAll(() => rmSync(directory, { recursive: true }))
-
   it('gives commands other names, as Redis does', async () => {
     const oracle = await startRedisOracle(...ARGUMENTS)
-    const server = await startServer({ shards, args: ARGUMENTS, isBundled: true })
-    const redis = await RespConnection.open(oracle.client.options.path as string)
-    const ours = await RespConnection.open(server.port)
+    ends.push(() => oracle.stop())
+    const redis = await connect(oracle.client.options.path as string)
+    const ours = await connect((await serve(shards, ARGUMENTS)).port)
     for (const argv of COMMANDS) expect(await ours.call(...argv), argv.join(' ')).toEqual(await redis.call(...argv))
-    ours.close()
-    redis.close()
-    await server.stop()
-    await oracle.stop()
   })
 
   it('leaves the log as it is: it is loaded with other names, too', async () => {
     const args = ['--appendonly', 'yes', '--dir', directory]
-    const before = await startServer({ shards, args: [...args, ...ARGUMENTS], isBundled: true })
-    const writer = await RespConnection.open(before.port)
+    const before = await serve(shards, [...args, ...ARGUMENTS])
+    const writer = await connect(before.port)
     expect(await writer.call('get', 'a', '1')).toEqual({ simple: 'OK' })
     expect(await writer.call('EVAL', "return redis.call('get', KEYS[1], 2)", '1', 'b')).toEqual({ simple: 'OK' })
-    writer.close()
     await before.stop()
-    const after = await startServer({ shards, args, isBundled: true })
-    const reader = await RespConnection.open(after.port)
+    const reader = await connect((await serve(shards, args)).port)
     expect(await reader.call('mget', 'a', 'b')).toEqual(['1', '2'])
-    reader.close()
-    await after.stop()
   })
 })
 
-describe.skipIf(testPeer !== undefined)('rename-command of a log of Redis', () => {
-  it('finds the names that clients used there', async () => {
-    const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-rename-'))
+describe.skipIf(testPeer !== undefined)('rename-command', () => {
+  it('finds the names that clients used in a log of Redis', async () => {
     writeFileSync(path.join(directory, 'appendonly.aof'), '*3\r\n$5\r\nPLACE\r\n$1\r\na\r\n$1\r\n1\r\n')
     const args = ['--appendonly', 'yes', '--dir', directory, '--rename-command', 'set', 'place']
-    const server = await startServer({ shards: 1, args, isBundled: true })
-    const client = await RespConnection.open(server.port)
+    const client = await connect((await serve(1, args)).port)
     expect(await client.call('get', 'a')).toBe('1')
-    client.close()
-    await server.stop()
-    rmSync(directory, { recursive: true })
   })
-})
 
-describe.skipIf(testPeer !== undefined)('rename-command with a line that cannot be', () => {
   it.each([
     [['nope', 'x'], 'No such command in rename-command'],
     [['get', 'SET'], 'Target command name already exists'],
-  ])('ends the start: %j', async (words, reason) => {
-    await expect(startServer({ args: ['--rename-command', ...words], isBundled: true })).rejects.toThrow(reason)
+  ])('ends the start with a line that cannot be: %j', async (words, reason) => {
+    await expect(serve(1, ['--rename-command', ...words])).rejects.toThrow(reason)
   })
 })

@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { RespConnection } from '../support/resp-value.js'
-import { bundledProgram } from '../support/server.js'
+import { serverProgram } from '../support/server.js'
 
 /** Redis says something else for a socket file than for a port. */
 const READY = /ready to accept connections/i
@@ -34,7 +34,7 @@ export class ServerProcess {
 
   constructor({ directory, shards, args, environment }: ServerOptions) {
     this.socket = path.join(tmpdir(), `shardkeep-${process.pid}-${count++}.sock`)
-    const [file = '', ...programArgs] = bundledProgram(shards)
+    const [file = '', ...programArgs] = serverProgram(shards)
     const own = ['--port', '0', '--unixsocket', this.socket, '--dir', directory]
     this.#child = spawn(file, [...programArgs, ...own, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

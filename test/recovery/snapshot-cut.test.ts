@@ -36,7 +36,7 @@ async function connect(server: TestServer): Promise<RespConnection> {
 }
 
 async function start(shards: number, ...args: string[]): Promise<TestServer> {
-  const server = await startServer({ shards, args: ['--dir', folder, ...args], isBundled: true })
+  const server = await startServer({ shards, args: ['--dir', folder, ...args] })
   servers.push(server)
   return server
 }

@@ -45,7 +45,7 @@ afterEach(async () => {
 const dump = (): string => path.join(folder, 'dump.rdb')
 
 async function start(shards: number, ...args: string[]): Promise<TestServer> {
-  const server = await startServer({ shards, args: ['--dir', folder, ...args], isBundled: true })
+  const server = await startServer({ shards, args: ['--dir', folder, ...args] })
   servers.push(server)
   return server
 }

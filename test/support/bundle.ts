@@ -1,6 +1,6 @@
 /**
- * The compiled server in a few files: most of what a start takes is the loading of some hundred. For the tests that start it
- * hundreds of times; all others start the files that users do.
+ * The compiled server in a few files: most of what a start takes is the loading of some hundred, and tests start it hundreds of
+ * times. The files of dist, which users start, are started by test/config/cli.test.ts and by Redis's suite.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import path from 'node:path'

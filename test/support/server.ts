@@ -10,7 +10,8 @@ import { Redis, type RedisOptions } from 'ioredis'
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 /** Where the compiled tree is; `SHARDKEEP_DIST` names another one. */
 const dist = path.resolve(root, process.env.SHARDKEEP_DIST ?? 'dist')
-const cli = path.join(dist, 'src/cli.js')
+/** The bundle of this run, see bundle.ts. */
+const cli = path.join(process.env.SHARDKEEP_BUNDLE ?? dist, 'src/cli.js')
 /**
  * A program that is started in Shardkeep's place, as in `SHARDKEEP_TEST_PEER=redis-server`: a test of an application that
  * fails there as well asks for something that Redis does not promise.
@@ -35,10 +36,8 @@ export interface StartOptions {
   readonly args?: readonly string[]
   /** Environment variables beside those of the test. */
   readonly environment?: Readonly<Record<string, string>>
-  /** How many descriptors the process may have open (`ulimit -n`). */
+  /** How many descriptors the process may have open (`ulimit -n`). It is not a bundle then, which opens fewer files. */
   readonly descriptorsMax?: number
-  /** From the bundle (bundle.ts), for tests that start servers again and again. */
-  readonly isBundled?: boolean
 }
 
 /** Every command test runs at one shard and at several. */
@@ -58,21 +57,10 @@ export function serverProgram(shards: number): readonly string[] {
   return [process.execPath, cli, '--shards', String(shards)]
 }
 
-/** The same from the bundle of this run (bundle.ts), for tests that start the server hundreds of times. */
-export function bundledProgram(shards: number): readonly string[] {
-  if (testPeer !== undefined) return serverProgram(shards)
-  return [process.execPath, bundledCli(), '--shards', String(shards)]
-}
-
-function bundledCli(): string {
-  const bundle = process.env.SHARDKEEP_BUNDLE
-  return bundle === undefined ? cli : path.join(bundle, 'src/cli.js')
-}
-
 export async function startServer(options: StartOptions = {}): Promise<TestServer> {
   const port = await freePort()
   const directory = mkdtempSync(path.join(tmpdir(), 'shardkeep-test-'))
-  const ownCli = options.isBundled === true ? bundledCli() : cli
+  const ownCli = options.descriptorsMax === undefined ? cli : path.join(dist, 'src/cli.js')
   const program = testPeer === undefined ? [process.execPath, ownCli] : [testPeer]
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
