@@ -517,6 +517,36 @@ describe.skipIf(!hasRedis7).each([1, 4])('sorted set commands on %i shard(s) bes
       await both.same(...argv)
   })
 
+  it('keeps the sign of a zero where Redis does', async () => {
+    const long = 'n'.repeat(65)
+    await both.allSame(
+      ['CONFIG', 'SET', 'zset-max-listpack-entries', 4],
+      ['ZADD', 'large', 0, long, '-0', 'a', '-0', 'o', '-0', 'p'],
+      ['ZRANGE', 'large', 0, -1, 'WITHSCORES'],
+    )
+    for (const range of [
+      [0, -1],
+      [0, -1, 'REV'],
+      [-1, 1, 'BYSCORE'],
+      [1, -1, 'BYSCORE', 'REV'],
+      ['-', '+', 'BYLEX'],
+      ['+', '-', 'BYLEX', 'REV'],
+      [1, 2],
+      [2, 3],
+    ])
+      await both.allSame(['ZRANGESTORE', 'part', 'large', ...range], ['ZRANGE', 'part', 0, -1, 'WITHSCORES'])
+    await both.allSame(
+      ['ZADD', 'large', '-0', 'b', '-0', 'c', '-0', 'd'],
+      ['ZRANGESTORE', 'part', 'large', 0, -1],
+      ['ZRANGE', 'part', 0, -1, 'WITHSCORES'],
+      ['ZRANGESTORE', 'part', 'large', 1, -1, 'BYSCORE', 'REV'],
+      ['ZRANGE', 'part', 0, -1, 'WITHSCORES'],
+      ['ZUNIONSTORE', 'part', 1, 'large'],
+      ['ZRANGE', 'part', 0, -1, 'WITHSCORES'],
+      ['CONFIG', 'SET', 'zset-max-listpack-entries', 128],
+    )
+  })
+
   it('answers the same to any series of sorted set commands', async () => {
     const key = fc.constantFrom('a', 'b', 'c')
     const member = fc.constantFrom(...MEMBERS)

@@ -81,20 +81,38 @@ export function zrangestore(call: ShardCall): void {
   }
   const result = new SortedSetResult(keyspace)
   const store = () => storeResult(call, result, 1, keyEvents.zrangestore)
-  runResult(call, result, count, collect(call, result, first, count), store)
+  runResult(call, result, count, collect(call, result, first, count, reverse, kind === RangeKind.rank), store)
 }
 
-/** Adds the elements of the second key with these ranks to a result. */
-function* collect(call: ShardCall, result: SortedSetResult, first: number, count: number): Generator<undefined> {
-  const { sortedSets } = call.keyspace
-  for (let rank = first; rank < first + count; ) {
+/**
+ * Adds the elements of the second key with these ranks to a result, in the order of the range. Redis makes a set of that order,
+ * which is a listpack until it gets too large: in it a score of -0 becomes 0.
+ * @param isSized Redis knows how many there will be
+ */
+function* collect(
+  call: ShardCall,
+  result: SortedSetResult,
+  first: number,
+  count: number,
+  isReversed: boolean,
+  isSized: boolean,
+): Generator<undefined> {
+  const { sortedSets, limits } = call.keyspace
+  const { zsetMaxListpackEntries, zsetMaxListpackValue } = limits
+  let isSmall = !isSized || count <= zsetMaxListpackEntries
+  for (let done = 0; done < count; ) {
     call.peek(2)
     const set = sortedSets.open(call.db)
-    const end = Math.min(first + count, rank + call.portions.stepElements)
-    for (set.seek(rank); rank < end; rank++) {
-      result.scoreOf(set.memberBytes, set.memberOffset, set.memberLength)
-      result.add(set.memberBytes, set.memberOffset, set.memberLength, set.score)
-      set.next()
+    const end = Math.min(count, done + call.portions.stepElements)
+    set.seek(isReversed ? first + count - 1 - done : first + done)
+    while (true) {
+      const { memberBytes, memberOffset, memberLength, score } = set
+      isSmall &&= done < zsetMaxListpackEntries && memberLength <= zsetMaxListpackValue
+      result.scoreOf(memberBytes, memberOffset, memberLength)
+      result.add(memberBytes, memberOffset, memberLength, isSmall ? score + 0 : score)
+      if (++done === end) break
+      if (isReversed) set.previous()
+      else set.next()
     }
     yield
   }
