@@ -252,6 +252,7 @@ export class Server implements ServerServices {
         this.tracking.onNotice(kind, number, bytes, offset, length)
     }
     this.#clients.beforePublish = () => this.appendLog.requestSync()
+    this.#clients.areShardsAtDisk = () => this.appendLog.isOn && config.text('appendfsync') === 'always'
     this.#clients.onTaken = () => {
       if (gate?.isOn === true) gate.release()
       this.tracking.broadcast()

@@ -21,6 +21,8 @@ const LOOKS_MAX = 50
  * processor more than the looking does. Blocking here wakes in a few microseconds, the event loop's own way in some fifty.
  */
 const NAP_MS = 0.2
+/** While the shards wait for the disk before they answer: the next requests are to be there when it is through. */
+const NAP_AT_DISK_MS = 0.005
 /** An armed wake-up that nobody uses ends by itself after this long, and the rings are looked at again. */
 const SLEEP_MS_MAX = 50
 
@@ -71,6 +73,8 @@ export class ClientTable implements ConnectionOwner, ReplySink {
   onNotice: (kind: number, number: number, bytes: Uint8Array, offset: number, length: number) => void = () => {}
   /** Called at the end of a turn, before the shards get what it has brought. */
   beforePublish: () => void = () => {}
+  /** Whether shards answer only when what they have written is on the disk. */
+  areShardsAtDisk: () => boolean = () => false
   /** Called when the replies and notices of this turn have been taken in. */
   onTaken: () => void = () => {}
   /** Called when a connection has closed. */
@@ -193,7 +197,7 @@ export class ClientTable implements ConnectionOwner, ReplySink {
     if (this.#isSleepArmed) return
     this.#bell.announce()
     if (this.#hasReplies()) this.#bell.cancel()
-    else this.#bell.wait(NAP_MS)
+    else this.#bell.wait(this.areShardsAtDisk() ? NAP_AT_DISK_MS : NAP_MS)
   }
 
   /** Ends the turns until a shard replies. */

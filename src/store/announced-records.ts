@@ -36,8 +36,8 @@ export abstract class AnnouncedRecords extends ClockedRecords {
     keyspace.onEvent(keyEvents.keymiss, this.index, buffer, offset, length)
   }
 
-  /** Whether the key in hand may be removed because its time is over: not while a snapshot writes it in portions. */
-  protected get mayExpire(): boolean {
+  /** Whether the key in hand, or a field of it, may go because its time is over: not while a snapshot writes it in portions. */
+  get mayExpire(): boolean {
     const { lazyExpireDeletes, snapshot } = this.keyspace
     return lazyExpireDeletes && (snapshot === null || !this.isPast || !snapshot.isWriting(this))
   }

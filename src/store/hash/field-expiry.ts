@@ -28,7 +28,7 @@ export class FieldExpiry {
 
   private readonly expire = (): void => {
     const { keyspace } = this
-    // Somebody may be half-way through copying it.
+    // Somebody may be half-way through copying it, or a snapshot through writing it.
     if (keyspace.eviction.isProtected(this.database!)) return
     const before = keyspace.stats.expiredFields
     keyspace.hashes.expireSome(this.database!, FIELDS_A_VISIT)

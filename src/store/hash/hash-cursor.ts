@@ -72,6 +72,12 @@ export class HashCursor {
     return this.isTable ? this.table.size : this.packed.fieldCount
   }
 
+  /** A time before which no field is due, the earliest of a listpack's; `NO_EXPIRY` where no field has a time. */
+  get dueFromMs(): number {
+    if (!this.isTable) return this.packed.firstDueMs
+    return this.table.expiresSize > 0 ? this.table.nextDueMs : NO_EXPIRY
+  }
+
   /** How many fields `next` visits that are not past their time. */
   get liveLength(): number {
     if (this.isGone) return 0
@@ -103,7 +109,7 @@ export class HashCursor {
         return true
       }
     }
-    if (this.keyspace.lazyExpireDeletes) this.expireFound(field, offset, length)
+    if (this.db.mayExpire) this.expireFound(field, offset, length)
     return false
   }
 
@@ -165,7 +171,11 @@ export class HashCursor {
 
   /** Removes all fields past their time, for a command that chooses among the others. The key may be gone afterwards. */
   expireAll(): void {
-    if (this.keyspace.lazyExpireDeletes) this.expireSome(this.db, WHOLE)
+    const { db, keyspace } = this
+    if (!keyspace.lazyExpireDeletes) return
+    // To choose it must do without them: what is left of the hash to write is written at once, if any is there.
+    if (!db.mayExpire && isDue(this.dueFromMs, keyspace.dueMs)) keyspace.snapshot?.write(db)
+    if (db.mayExpire) this.expireSome(db, WHOLE)
   }
 
   /** Begins a number of picks. Nothing may be changed until the last. */

@@ -26,13 +26,14 @@ const LISTPACK_BYTES_MAX = 1 << 30
 /** Stands in the place of a field's time to live in digests. */
 const FIELD_EXPIRY_MARK = Buffer.from('!!hexpire!!', 'latin1')
 
-/** Gets the ranges of a field's name and value in `bytes`. */
+/** Gets the ranges of a field's name and value in `bytes`, and its time or `NO_EXPIRY`. */
 export type FieldVisitor = (
   bytes: Uint8Array,
   fieldAt: number,
   fieldLength: number,
   valueAt: number,
   valueLength: number,
+  timeMs: number,
 ) => void
 
 export class Hashes extends HashCursor implements ValueKind {
@@ -253,9 +254,8 @@ export class Hashes extends HashCursor implements ValueKind {
   /** Fields one after the other: time, field, value. */
   writeSome(db: Database, sink: ByteSink, position: number, elementsMax: number): number {
     this.open(db)
-    const { table } = this
-    return this.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength) => {
-      sink.f64(table.expireAtMs())
+    return this.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength, timeMs) => {
+      sink.f64(timeMs)
       sink.sized(bytes, fieldAt, fieldLength)
       sink.sized(bytes, valueAt, valueLength)
     })
@@ -272,7 +272,8 @@ export class Hashes extends HashCursor implements ValueKind {
     let bucket = position
     for (; bucket < table.buckets && left > 0; bucket++) {
       table.visitBucket(bucket, () => {
-        visit(table.bytes, table.keyOffset, table.keyLength, table.valueOffset, table.valueLength)
+        const { bytes, keyOffset, keyLength, valueOffset, valueLength } = table
+        visit(bytes, keyOffset, keyLength, valueOffset, valueLength, table.expireAtMs())
         left--
         return true
       })

@@ -1,7 +1,7 @@
 /**
  * Hashes in RDB: small ones as listpacks, large ones field by field; those with fields that expire in the forms of Redis 7.4.
  *
- *   hashMetadata      | earliest time in ms, int64 | fields | (time - earliest + 1 or 0 | field | value)... |
+ *   hashMetadata      | earliest time in ms, or one before it, int64 | fields | (time - that + 1 or 0 | field | value)... |
  *   hashListpackEx    | earliest time in ms, int64 | listpack of (field, value, time in ms or 0)... |
  *
  * The release candidates of 7.4 wrote both without the earliest time, and times as they are.
@@ -13,7 +13,7 @@ import { parseSafeInteger } from '../../base/integer.js'
 import type { Database } from '../database.js'
 import type { Hashes } from '../hash/hashes.js'
 import { PackedEntries } from '../packed-entries.js'
-import { Encoding, NO_EXPIRY } from '../value-type.js'
+import { Encoding, isFlat, NO_EXPIRY } from '../value-type.js'
 import { type ElementSource, ListpackSource, StringSource, ZiplistSource, ZipmapSource } from './element-source.js'
 import { packStrings } from './packed-strings.js'
 import { type LoadTarget, type RdbForm, WRITTEN } from './rdb-form.js'
@@ -34,39 +34,31 @@ const FIELD_BYTES_MIN = 2
 export const hashForm: RdbForm = {
   rdbType(db: Database): number {
     if (db.encoding === Encoding.listpack) return RdbType.hashListpack
-    if (earliestTime(db) === NO_EXPIRY) return RdbType.hash
+    if (baseTime(db) === NO_EXPIRY) return RdbType.hash
     return db.encoding === Encoding.listpackEx ? RdbType.hashListpackEx : RdbType.hashMetadata
   },
   write(db: Database, writer: RdbWriter): void {
-    if (db.encoding === Encoding.listpack) {
+    const baseMs = baseTime(db)
+    if (isFlat(db.encoding) && (db.encoding === Encoding.listpack || baseMs !== NO_EXPIRY)) {
+      if (baseMs !== NO_EXPIRY) writer.int64(baseMs)
       writeListpack(db, writer)
       return
     }
-    const earliestMs = earliestTime(db)
-    if (earliestMs !== NO_EXPIRY) {
-      writer.int64(earliestMs)
-      if (db.encoding === Encoding.listpackEx) {
-        writeListpack(db, writer)
-        return
-      }
-    }
     const { hashes } = db.keyspace
-    hashes.open(db)
-    writer.length(hashes.length)
+    beginFields(writer, hashes.length, baseMs)
     hashes.rewind()
     while (hashes.next()) {
-      if (earliestMs !== NO_EXPIRY) {
-        writer.length(hashes.expireAtMs === NO_EXPIRY ? 0 : hashes.expireAtMs - earliestMs + 1)
-      }
+      writeTime(writer, hashes.expireAtMs, baseMs)
       writer.string(hashes.fieldBytes, hashes.fieldOffset, hashes.fieldLength)
       writer.string(hashes.valueBytes, hashes.valueOffset, hashes.valueLength)
     }
   },
   writeSome(db: Database, writer: RdbWriter, position: number, elementsMax: number): number {
+    const baseMs = baseTime(db)
     const { hashes } = db.keyspace
-    hashes.open(db)
-    if (position === 0) writer.length(hashes.length)
-    const next = hashes.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength) => {
+    if (position === 0) beginFields(writer, hashes.length, baseMs)
+    const next = hashes.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength, timeMs) => {
+      writeTime(writer, timeMs, baseMs)
       writer.string(bytes, fieldAt, fieldLength)
       writer.string(bytes, valueAt, valueLength)
     })
@@ -74,22 +66,28 @@ export const hashForm: RdbForm = {
   },
 }
 
+function beginFields(writer: RdbWriter, fields: number, baseMs: number): void {
+  if (baseMs !== NO_EXPIRY) writer.int64(baseMs)
+  writer.length(fields)
+}
+
+function writeTime(writer: RdbWriter, timeMs: number, baseMs: number): void {
+  if (baseMs !== NO_EXPIRY) writer.length(timeMs === NO_EXPIRY ? 0 : timeMs - baseMs + 1)
+}
+
 function writeListpack(db: Database, writer: RdbWriter): void {
   const listpack = db.keyspace.hashes.listpackOf(db)
   writer.string(listpack, 0, listpack.length)
 }
 
-/** The earliest time of a field of the hash in hand, or `NO_EXPIRY`. */
-function earliestTime(db: Database): number {
+/**
+ * What the times of fields of the hash in hand are counted from, or `NO_EXPIRY` when there are none. It stays while nobody
+ * changes the hash, and opens it. In a table that is a time before the earliest: to find that would take as long as to write.
+ */
+function baseTime(db: Database): number {
   const { hashes } = db.keyspace
-  let earliestMs = NO_EXPIRY
   hashes.open(db)
-  hashes.rewind()
-  while (hashes.next()) {
-    const timeMs = hashes.expireAtMs
-    if (timeMs !== NO_EXPIRY && (earliestMs === NO_EXPIRY || timeMs < earliestMs)) earliestMs = timeMs
-  }
-  return earliestMs
+  return hashes.dueFromMs
 }
 
 export function loadHash(reader: RdbReader, rdbType: number, target: LoadTarget): void {

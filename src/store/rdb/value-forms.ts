@@ -76,8 +76,7 @@ const STRAIGHT_STRING_BYTES_MAX = 128 * 1024
 /** Whether the value in hand is so large that it is better written in portions, and can be. */
 export function isWrittenInPortions(db: Database): boolean {
   if (db.type === ValueType.string) return db.valueLength > STRAIGHT_STRING_BYTES_MAX
-  // Fields that expire may go while nobody changes the hash.
-  if (isFlat(db.encoding) || db.hasFieldExpiry || formOf(db).writeSome === undefined) return false
+  if (isFlat(db.encoding) || formOf(db).writeSome === undefined) return false
   return db.kind.elementCount(db) > STRAIGHT_ELEMENTS_MAX
 }
 
