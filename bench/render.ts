@@ -42,6 +42,7 @@ export function render(results: readonly Recorded[]): string {
     neighbour(results),
     evalsha(results),
     bullmq(results),
+    pubsub(results),
     stall(results),
     load(results),
     persistence(results),
@@ -144,41 +145,47 @@ function neighbour(results: readonly Recorded[]): string {
   ].join('\n')
 }
 
-function evalsha(results: readonly Recorded[]): string {
-  const rows = newest(results, 'evalsha', (one) => [one.shards, one.peer?.name, one.command, one.pipeline].join())
-  if (rows.length === 0) return ''
+/** A rate of ours, one of another server, and their ratio, a row each; `labels` say what was measured. */
+function rateTable(
+  rows: readonly Recorded[],
+  unit: string,
+  labels: readonly string[],
+  cellsOf: (row: Recorded) => Cell[],
+) {
   const lines = rows.map((row): Cell[] => [
-    row.command ?? '',
-    row.pipeline ?? '',
+    ...cellsOf(row),
     shards(row),
     row.own.opsPerSecond ?? '',
     nameOf(row.peer),
     row.peer?.opsPerSecond ?? '',
     `${row.ratio?.toFixed(2)}×`,
   ])
-  return [
-    `Scripts a second by their hash, each on one of ${rows[0]?.keys} keys, ${rows[0]?.clients} connections. ${where(rows)}`,
-    '',
-    markdownTable(['script', 'pipeline', 'shards', 'scripts/s', 'compared with', 'scripts/s', 'ratio'], lines),
-  ].join('\n')
+  return markdownTable([...labels, 'shards', unit, 'compared with', unit, 'ratio'], lines)
+}
+
+function evalsha(results: readonly Recorded[]): string {
+  const rows = newest(results, 'evalsha', (one) => [one.shards, one.peer?.name, one.command, one.pipeline].join())
+  if (rows.length === 0) return ''
+  const [{ keys, clients }] = rows as [Recorded]
+  const title = `Scripts a second by their hash, each on one of ${keys} keys, ${clients} connections.`
+  const table = rateTable(rows, 'scripts/s', ['script', 'pipeline'], (row) => [row.command ?? '', row.pipeline ?? ''])
+  return `${title} ${where(rows)}\n\n${table}`
 }
 
 function bullmq(results: readonly Recorded[]): string {
   const rows = newest(results, 'bullmq', (one) => [one.shards, one.peer?.name, one.command].join())
   if (rows.length === 0) return ''
-  const lines = rows.map((row): Cell[] => [
-    row.command ?? '',
-    shards(row),
-    row.own.opsPerSecond ?? '',
-    nameOf(row.peer),
-    row.peer?.opsPerSecond ?? '',
-    `${row.ratio?.toFixed(2)}×`,
-  ])
-  return [
-    `Jobs of BullMQ a second, queue and worker in one process beside the server, the worker with 50 jobs at a time. ${where(rows)}`,
-    '',
-    markdownTable(['jobs', 'shards', 'jobs/s', 'compared with', 'jobs/s', 'ratio'], lines),
-  ].join('\n')
+  const title =
+    'Jobs of BullMQ a second, queue and worker in one process beside the server, the worker with 50 jobs at a time.'
+  return `${title} ${where(rows)}\n\n${rateTable(rows, 'jobs/s', ['jobs'], (row) => [row.command ?? ''])}`
+}
+
+function pubsub(results: readonly Recorded[]): string {
+  const rows = newest(results, 'pubsub', (one) => [one.shards, one.peer?.name, one.clients].join())
+  if (rows.length === 0) return ''
+  const title = `Messages of ${rows[0]?.valueBytes} bytes that reach the subscribers of one channel.`
+  const table = rateTable(rows, 'messages/s', ['subscribers'], (row) => [row.clients ?? ''])
+  return `${title} ${where(rows)}\n\n${table}`
 }
 
 function tail(results: readonly Recorded[]): string {
