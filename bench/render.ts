@@ -151,7 +151,7 @@ function rateTable(
   unit: string,
   labels: readonly string[],
   cellsOf: (row: Recorded) => Cell[],
-) {
+): string {
   const lines = rows.map((row): Cell[] => [
     ...cellsOf(row),
     shards(row),
