@@ -12,7 +12,7 @@ import { checkState, type Generation, type Survival } from './checker.js'
 import { watchingCalls } from './file-faults.js'
 import type { SyncMode } from './lineage.js'
 import { Model } from './model.js'
-import { differencesFrom, filesUnder, type RecordedDisk, readRecording } from './recorded-disk.js'
+import { differencesFrom, filesUnder, type RecordedDisk, readCalls, readRecording } from './recorded-disk.js'
 import { ServerProcess } from './server-process.js'
 import { readState } from './state-reader.js'
 import { nowMs } from './work-client.js'
@@ -30,6 +30,8 @@ export interface PowerLossOptions {
 const FIRST_ANSWERS = 200
 const ANSWERS = 800
 const WORK_MS_MAX = 5000
+/** And so many file calls, so that there are enough different moments. */
+const CALLS = 1000
 /** With `everysec`: a second, and what a sync may take on a slow disk. */
 const EVERYSEC_LOSS_MS_MAX = 1700
 
@@ -122,6 +124,9 @@ export class PowerLoss {
     // Long enough for a second to be lost, or so much that there is something to lose.
     if (workMs > WORK_MS_MAX) await sleep(workMs / 2)
     else await workload.answers(ANSWERS, WORK_MS_MAX)
+    // One shard writes for many clients in one call.
+    const endMs = nowMs() + WORK_MS_MAX
+    while (readCalls(traces).length < CALLS && nowMs() < endMs) await sleep(50)
     await server.end()
     admin.close()
     const generation = await workload.end()

@@ -423,7 +423,7 @@ class Snippet {
       choice.oneIn(4) ? this.#string(depth - 1) : this.#number(depth - 1),
     )
     const format = Array.from({ length: count }, () => choice.of(FORMATS)).join(' ')
-    return `string.format(${['"' + format + '"', ...given].join(', ')})`
+    return `string.format(${[`"${format}"`, ...given].join(', ')})`
   }
 
   #pattern(): string {

@@ -29,7 +29,7 @@ export class FieldExpiry {
   private readonly expire = (): void => {
     const { keyspace } = this
     // Somebody may be half-way through copying it, or a snapshot through writing it.
-    if (keyspace.eviction.isProtected(this.database!)) return
+    if (keyspace.eviction.isProtected(this.database!) || !this.database!.mayExpire) return
     const before = keyspace.stats.expiredFields
     keyspace.hashes.expireSome(this.database!, FIELDS_A_VISIT)
     if (keyspace.stats.expiredFields !== before) this.stale++

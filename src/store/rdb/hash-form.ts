@@ -57,11 +57,15 @@ export const hashForm: RdbForm = {
     const baseMs = baseTime(db)
     const { hashes } = db.keyspace
     if (position === 0) beginFields(writer, hashes.length, baseMs)
-    const next = hashes.visitSome(position, elementsMax, (bytes, fieldAt, fieldLength, valueAt, valueLength, timeMs) => {
-      writeTime(writer, timeMs, baseMs)
-      writer.string(bytes, fieldAt, fieldLength)
-      writer.string(bytes, valueAt, valueLength)
-    })
+    const next = hashes.visitSome(
+      position,
+      elementsMax,
+      (bytes, fieldAt, fieldLength, valueAt, valueLength, timeMs) => {
+        writeTime(writer, timeMs, baseMs)
+        writer.string(bytes, fieldAt, fieldLength)
+        writer.string(bytes, valueAt, valueLength)
+      },
+    )
     return next === -1 ? WRITTEN : next
   },
 }
