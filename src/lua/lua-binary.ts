@@ -1,5 +1,6 @@
 /**
- * The machine code of the Lua interpreter: the WebAssembly binary of `wasmoon-lua5.1`, with read-only tables added.
+ * The machine code of the Lua interpreter: the WebAssembly binary of `wasmoon-lua5.1`, with read-only tables
+ * added and with an allocator of ours (lua-allocator.ts).
  *
  * Runs on every thread that runs scripts, once when the first interpreter is made. Invariant: the binary is the one
  * whose functions are numbered as below; any other is refused, because a check put into a wrong function would leave
@@ -18,6 +19,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { allocatorBody } from './lua-allocator.js'
+import { call, constant, equal, isNegative, leb128, loadSignedByte, local, type WasmCode, when } from './wasm-code.js'
 import { type WasmModule, webAssembly } from './webassembly.js'
 
 const BINARY = 'wasmoon-lua5.1/dist/liblua5.1.wasm'
@@ -27,9 +30,11 @@ const BINARY_SHA256 = 'cba969b97e8a319eba8996b5df488aed5cdd22a56f2de53b42598e474
 const LUA_TYPE = 38
 const LUA_TOPOINTER = 55
 const LUA_SETMETATABLE = 78
+const L_ALLOC = 132
 const LUAG_RUNERROR = 228
 const LUAH_SET = 418
 const LUAH_SETNUM = 419
+const C_LIBRARY = { malloc: 537, free: 538, realloc: 540 }
 
 /** Functions that the module imports are numbered before its own. */
 const IMPORTED_FUNCTIONS = 27
@@ -47,24 +52,13 @@ const CODE_SECTION = 10
 /** The sections of a module begin behind its magic number and version. */
 const SECTIONS_START = 8
 
-// Operations of WebAssembly, as the binary format writes them.
-const LOCAL_GET = 0x20
-const I32_LOAD8_S = 0x2c
-const I32_CONST = 0x41
-const I32_EQ = 0x46
-const I32_LT_S = 0x48
-const CALL = 0x10
-const IF = 0x04
-const NO_RESULT = 0x40
-const END = 0x0b
-
 const TYPE_TABLE = 5
 
 let compiled: WasmModule | undefined
 
 /** The interpreter, compiled: once a thread. */
 export function luaModule(): WasmModule {
-  compiled ??= new webAssembly.Module(withReadOnlyTables(readBinary()))
+  compiled ??= new webAssembly.Module(changed(readBinary()))
   return compiled
 }
 
@@ -76,36 +70,34 @@ function readBinary(): Uint8Array {
   return binary
 }
 
-/** Raises the error if the table whose address is on the operand stack is read-only. `L` is the first parameter. */
-const RAISE_IF_READ_ONLY = [
-  ...[I32_LOAD8_S, 0, TABLE_FLAG_OFFSET],
-  ...[I32_CONST, 0, I32_LT_S, IF, NO_RESULT],
-  ...[LOCAL_GET, 0, I32_CONST, ...signedLeb128(READ_ONLY_MESSAGE_ADDRESS), I32_CONST, 0],
-  ...[CALL, ...leb128(LUAG_RUNERROR)],
-  END,
-]
+/** Raises the error if the table at the address is read-only. `L` is the first parameter. */
+const raiseIfReadOnly = (table: WasmCode): WasmCode =>
+  when(isNegative(loadSignedByte(table, TABLE_FLAG_OFFSET)), [
+    call(LUAG_RUNERROR, local(0), constant(READ_ONLY_MESSAGE_ADDRESS), constant(0)),
+  ])
 
-const CHECK_SECOND_PARAMETER = [LOCAL_GET, 1, ...RAISE_IF_READ_ONLY]
+const CHECK_SECOND_PARAMETER = raiseIfReadOnly(local(1))
 
-const CHECK_VALUE_AT_INDEX = [
-  ...[LOCAL_GET, 0, LOCAL_GET, 1, CALL, ...leb128(LUA_TYPE), I32_CONST, TYPE_TABLE, I32_EQ, IF, NO_RESULT],
-  ...[LOCAL_GET, 0, LOCAL_GET, 1, CALL, ...leb128(LUA_TOPOINTER), ...RAISE_IF_READ_ONLY],
-  END,
-]
+const CHECK_VALUE_AT_INDEX = when(equal(call(LUA_TYPE, local(0), local(1)), constant(TYPE_TABLE)), [
+  raiseIfReadOnly(call(LUA_TOPOINTER, local(0), local(1))),
+])
 
 /** What is put in front of which function. */
-const PROLOGUES = new Map<number, readonly number[]>([
+const PROLOGUES = new Map<number, WasmCode>([
   [LUAH_SET, CHECK_SECOND_PARAMETER],
   [LUAH_SETNUM, CHECK_SECOND_PARAMETER],
   [LUA_SETMETATABLE, CHECK_VALUE_AT_INDEX],
 ])
 
+/** And what takes a function's place. */
+const REPLACEMENTS = new Map([[L_ALLOC, allocatorBody(C_LIBRARY)]])
+
 /**
- * A copy of the binary with the checks in it. Format: https://webassembly.github.io/spec/core/binary/modules.html
+ * A copy of the binary with these changes. Format: https://webassembly.github.io/spec/core/binary/modules.html
  *
  *   code section:  10, bytes, functions, { bytes, locals, instructions } of each function
  */
-function withReadOnlyTables(binary: Uint8Array): Uint8Array<ArrayBuffer> {
+function changed(binary: Uint8Array): Uint8Array<ArrayBuffer> {
   const reader = new BinaryReader(binary, SECTIONS_START)
   let sectionStart = reader.position
   while (reader.byte() !== CODE_SECTION) {
@@ -121,7 +113,7 @@ function withReadOnlyTables(binary: Uint8Array): Uint8Array<ArrayBuffer> {
     const bodyEnd = reader.leb128() + reader.position
     const prologue = PROLOGUES.get(IMPORTED_FUNCTIONS + i)
     if (prologue === undefined) {
-      section.push(binary.subarray(bodyStart, bodyEnd))
+      section.push(REPLACEMENTS.get(IMPORTED_FUNCTIONS + i) ?? binary.subarray(bodyStart, bodyEnd))
     } else {
       const localsStart = reader.position
       for (let groups = reader.leb128(); groups > 0; groups--) {
@@ -165,14 +157,4 @@ class BinaryReader {
       if (byte < 0x80) return value
     }
   }
-}
-
-/** An unsigned number in the variable length that the binary format uses. */
-function leb128(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb128(value >>> 7)]
-}
-
-/** A number that is not negative in the signed form, where the highest bit of the last byte is the sign. */
-function signedLeb128(value: number): number[] {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signedLeb128(value >>> 7)]
 }

@@ -7,6 +7,7 @@
  */
 import type { ReplyWriter } from '../resp/reply-writer.js'
 import { BaseFunctions, COMPILED_SIGNATURE } from './base-functions.js'
+import { giveBackRuns } from './lua-allocator.js'
 import {
   COLLECT_ALL,
   COLLECT_COUNT_KIB,
@@ -186,7 +187,10 @@ export class ScriptRuntime implements RunState {
     else replyFailure(state, L, name, reply)
     lua.lua_settop(L, ERROR_HANDLER_INDEX)
     // What the script had filled the memory with is garbage by now, and Lua 5.1 does not look for any when it has no memory.
-    if (status === STATUS_ERROR_MEMORY) lua.lua_gc(L, COLLECT_ALL, 0)
+    if (status === STATUS_ERROR_MEMORY) {
+      lua.lua_gc(L, COLLECT_ALL, 0)
+      giveBackRuns(state.words, lua.free)
+    }
     if (++this.#runs >= RUNS_BETWEEN_COLLECTIONS) {
       this.#runs = 0
       this.#setPatient(this.memoryBytes <= SMALL_MEMORY_BYTES)
