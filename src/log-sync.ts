@@ -10,7 +10,7 @@ import type { ShardReport } from './shard-threads.js'
 
 const syncFile = promisify(fdatasync)
 
-/** With the time until the next look, no write waits longer than a second for its sync to begin. */
+/** With the time until the next look, no write waits longer than a second for its sync to begin, or for the one before to end. */
 const SYNC_AFTER_MS = 800
 
 interface Waiting {
@@ -26,6 +26,8 @@ export class LogSync {
   /** By shard, the bytes of the file in hand that are. */
   #bytes: number[] = []
   #requestedAtMs = 0
+  /** The sync of this second is due, and waits for the one before. */
+  #isLate = false
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
   /** Shards change to other files: which of them has what cannot be told. */
@@ -57,11 +59,16 @@ export class LogSync {
     return this.#next
   }
 
-  /** The same every second; to be called ten times in each. @returns false when the last one has not come to its end yet */
+  /** The same every second; to be called ten times in each. @returns false, once, when the last one has not come to its end yet */
   requestEverySecond(nowMs: number): boolean {
     if (nowMs - this.#requestedAtMs < SYNC_AFTER_MS) return true
+    if (this.isRunning) {
+      if (this.#isLate) return true
+      this.#isLate = true
+      return false
+    }
     this.#requestedAtMs = nowMs
-    if (this.isRunning) return false
+    this.#isLate = false
     void this.request()
     return true
   }
@@ -106,7 +113,7 @@ export class LogSync {
 
   /** They do. Resolves when no sync uses the last files any more. */
   async endChange(): Promise<void> {
-    while (this.#running !== null) await this.#running
+    while (this.isRunning || this.#next !== null) await (this.#running ?? this.#next)
     this.#bytes = []
     this.#isChanging = false
   }

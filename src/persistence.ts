@@ -90,8 +90,10 @@ export class Persistence implements PersistenceServices, PersistenceState {
   #savesForOthers = 0
   #isScheduled = false
   #savedFlushes = 0
-  /** Ends when all saves that were asked for so far have. */
-  #running: Promise<unknown> | null = null
+  /** Ends when all saves that were asked for so far have, however. */
+  #running: Promise<void> | null = null
+  /** No save begins. */
+  #isEnding = false
 
   constructor(private readonly surroundings: PersistenceSurroundings) {
     const { config, clock, policy } = surroundings
@@ -191,12 +193,14 @@ export class Persistence implements PersistenceServices, PersistenceState {
     return this.#inTurn(() => this.#write('exit'))
   }
 
-  /** Ends a save that goes on; nothing is left of its file. */
+  /** Ends a save that goes on, and those that wait for it; nothing is left of their files. */
   async endSaves(): Promise<void> {
-    if (this.#progress === null) return
+    if (this.#running === null) return
     this.surroundings.log.warning('There is a save that is not through. It is ended.')
-    this.#progress.isAborted = true
+    if (this.#progress !== null) this.#progress.isAborted = true
+    this.#isEnding = true
     await this.#running
+    this.#isEnding = false
   }
 
   saveInBackground(): void {
@@ -265,9 +269,11 @@ export class Persistence implements PersistenceServices, PersistenceState {
   /** Runs a save when those before it are through: at once, if there are none, so that it shows what is now. */
   #inTurn<T>(save: () => Promise<T>): Promise<T> {
     const result = this.#running === null ? save() : this.#running.then(save)
-    this.#running = result
+    // That it fails is for who asked for it, and not for those behind it.
+    const ended = result.then(nothing, nothing)
+    this.#running = ended
     return result.finally(() => {
-      if (this.#running === result) this.#running = null
+      if (this.#running === ended) this.#running = null
     })
   }
 
@@ -313,6 +319,7 @@ export class Persistence implements PersistenceServices, PersistenceState {
   async #writeFile(finalPath: string, options: FileOptions): Promise<SavedSnapshot> {
     const { config, clock, shards, snapshotWays, usedBytes, functions } = this.surroundings
     const { isAofBase = false, locksUntil = 'cut', wantsDigest = false, isUnwanted = () => false, atCut } = options
+    if (this.#isEnding) throw new SaveAbortedError('the save was ended')
     const progress = new SaveProgress()
     this.#progress = progress
     const request: SaveRequest = {
@@ -433,6 +440,8 @@ export class Persistence implements PersistenceServices, PersistenceState {
     }
   }
 }
+
+function nothing(): void {}
 
 /** The words of an encoded error. */
 function textOf(error: Uint8Array): string {
