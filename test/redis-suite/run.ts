@@ -12,13 +12,18 @@ import { compareUnit, readExpectations, readWaiting, updateExpectations, type Wa
 import { type Reports, renderDetails, renderTable } from './report.js'
 import { fetchSuite, type SuiteSource } from './source.js'
 import { makeTree, type Target } from './target.js'
-import { type PortRange, portsOf, runUnit, type UnitReport } from './unit.js'
+import { portsOf, runUnit, type UnitReport } from './unit.js'
 
 /**
  * All that are expected to pass, but for five that take the better part of a minute each, or longer, and are run by name:
- * unit/aofrw, integration/aof, integration/aof-multi-part, integration/corrupt-dump and unit/type/list-3.
+ * unit/aofrw, integration/aof, integration/aof-multi-part, integration/corrupt-dump and unit/type/list-3. The longest come
+ * first: none of them is left over at the end.
  */
 const UNITS_DEFAULT = [
+  'unit/scripting',
+  'unit/introspection',
+  'unit/maxmemory',
+  'unit/dump',
   'unit/protocol',
   'unit/keyspace',
   'unit/scan',
@@ -43,10 +48,8 @@ const UNITS_DEFAULT = [
   'unit/bitfield',
   'unit/hyperloglog',
   'unit/geo',
-  'unit/dump',
   'unit/sort',
   'unit/other',
-  'unit/maxmemory',
   'unit/lazyfree',
   'unit/memefficiency',
   'unit/info',
@@ -54,7 +57,6 @@ const UNITS_DEFAULT = [
   'unit/pubsubshard',
   'unit/obuf-limits',
   'unit/client-eviction',
-  'unit/introspection',
   'unit/introspection-2',
   'unit/networking',
   'unit/replybufsize',
@@ -63,7 +65,6 @@ const UNITS_DEFAULT = [
   'unit/latency-monitor',
   'unit/pause',
   'unit/functions',
-  'unit/scripting',
   'unit/shutdown',
   'integration/logging',
   'integration/rdb',
@@ -106,6 +107,9 @@ interface Options {
   readonly keep: boolean
 }
 
+/** So many units run side by side, because most tests wait for something most of the time. */
+const LANES = 2
+
 await main()
 
 async function main(): Promise<void> {
@@ -125,14 +129,16 @@ async function main(): Promise<void> {
 
   const references: UnitReport[] = []
   if (options.reference) for (const unit of options.units) references.push(await reference(unit, source, options))
-  const reports: Reports = new Map()
-  // Side by side, because most tests wait for something most of the time.
-  const results = await Promise.all(
-    options.shards.map((shards, index) =>
-      runTarget(targets[index] as Target, shards, source, waiting, options, portsOf(index, options.shards.length)),
-    ),
-  )
-  for (const [index, shards] of options.shards.entries()) reports.set(shards, results[index] as UnitReport[])
+  const reports: Reports = new Map(options.shards.map((shards) => [shards, []]))
+  const jobs = options.units.flatMap((unit, at) => options.shards.map((shards, index) => ({ unit, at, shards, index })))
+  const lane = async (number: number): Promise<void> => {
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+      const { unit, at, shards, index } = job
+      const result = await runOn(targets[index] as Target, shards, unit, source, waiting, options, number)
+      ;(reports.get(shards) as UnitReport[])[at] = result
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)))
 
   process.stdout.write(`${renderTable(source.version, options.units, references, reports)}\n\n`)
   process.stdout.write(`${renderDetails(references, reports, waiting).join('\n')}\n`)
@@ -189,47 +195,44 @@ async function reference(unit: string, source: SuiteSource, options: Options): P
   )
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as UnitReport
   const target: Target = { label: 'redis-server', shards: null, server: '/usr/bin/redis-server' }
-  const [result] = await runTarget(target, 0, source, [], { ...options, units: [unit] }, portsOf(0, 1))
-  if (result === undefined) throw new Error(`no result for ${unit}`)
+  const result = await runOn(target, 0, unit, source, [], options, 0)
   mkdirSync(path.dirname(file), { recursive: true })
   // A reference that was cut short would make every later comparison look better than it is.
   if (result.aborts.length === 0) writeFileSync(file, JSON.stringify(result, null, 1))
   return result
 }
 
-async function runTarget(
+/** Runs a unit in a tree of its own. @param lane which of those side by side it is */
+async function runOn(
   target: Target,
   shards: number,
+  unit: string,
   source: SuiteSource,
   waiting: readonly WaitingTest[],
   options: Options,
-  ports: PortRange,
-): Promise<UnitReport[]> {
-  const tree = makeTree(target, source.folder, path.join(cacheFolder, 'runs'))
-  const reports: UnitReport[] = []
+  lane: number,
+): Promise<UnitReport> {
+  const { label } = target
+  const tree = makeTree({ ...target, label: `${label} ${lane}` }, source.folder, path.join(cacheFolder, 'runs'))
   try {
-    for (const unit of options.units) {
-      const expected = readExpectations(expectedFile)[unit]?.[shards]
-      const result = await runUnit({
-        unit,
-        tree,
-        logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${target.label.replace(' ', '-')}.log`),
-        waiting: waiting.filter(({ needsOneShard }) => !needsOneShard || shards !== 1),
-        culprits: options.check ? (expected?.culprits ?? []) : [],
-        limitSeconds: options.limitSeconds,
-        roundsMax: options.roundsMax,
-        expectedFailures: options.check ? new Set(Object.keys(expected?.failures ?? {})) : null,
-        ports,
-      })
-      process.stderr.write(
-        `${target.label}: ${unit} ${result.passed.length} passed, ${result.failed.length} failed, ${result.seconds} s\n`,
-      )
-      reports.push(result)
-    }
+    const expected = readExpectations(expectedFile)[unit]?.[shards]
+    const result = await runUnit({
+      unit,
+      tree,
+      logPath: path.join(cacheFolder, 'logs', `${unit.replaceAll('/', '-')}-${label.replace(' ', '-')}.log`),
+      waiting: waiting.filter(({ needsOneShard }) => !needsOneShard || shards !== 1),
+      culprits: options.check ? (expected?.culprits ?? []) : [],
+      limitSeconds: options.limitSeconds,
+      roundsMax: options.roundsMax,
+      expectedFailures: options.check ? new Set(Object.keys(expected?.failures ?? {})) : null,
+      ports: portsOf(lane, LANES),
+    })
+    const { passed, failed, seconds } = result
+    process.stderr.write(`${label}: ${unit} ${passed.length} passed, ${failed.length} failed, ${seconds} s\n`)
+    return result
   } finally {
     if (!options.keep) rmSync(tree, { recursive: true, force: true })
   }
-  return reports
 }
 
 interface Figures {
