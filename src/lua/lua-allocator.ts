@@ -66,7 +66,6 @@ const BYTES_WANTED = local(3)
 const NEW = 4
 const NEW_BLOCK = local(NEW)
 const WANTED = 5
-/** A list's address, or how many bytes are taken of the run. */
 const ROUNDED_WANTED = local(WANTED)
 
 /** From 1 to 512. */

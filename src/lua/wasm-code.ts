@@ -8,7 +8,7 @@
 /** Bytes of code. */
 export type WasmCode = readonly number[]
 
-export const I32 = 0x7f
+const I32 = 0x7f
 
 const RETURN = 0x0f
 const CALL = 0x10
@@ -30,7 +30,6 @@ const I32_LT_U = 0x49
 const I32_ADD = 0x6a
 const I32_SUB = 0x6b
 const I32_AND = 0x71
-const I32_XOR = 0x73
 const I32_SHR_U = 0x76
 const MEMORY_COPY: WasmCode = [0xfc, 10, 0, 0]
 /** Words stand at multiples of 4 bytes, which is written as a power of two. */
@@ -41,7 +40,7 @@ export function leb128(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb128(value >>> 7)]
 }
 
-/** A signed one: the highest bit of its last byte but one is the sign. */
+/** A signed one: the second highest bit of its last byte is the sign. */
 function signedLeb128(value: number): number[] {
   return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signedLeb128(value >> 7)]
 }
@@ -58,7 +57,6 @@ export const isNegative = (a: WasmCode): WasmCode => [...a, ...constant(0), I32_
 export const sum = (a: WasmCode, b: WasmCode): WasmCode => [...a, ...b, I32_ADD]
 export const difference = (a: WasmCode, b: WasmCode): WasmCode => [...a, ...b, I32_SUB]
 export const and = (a: WasmCode, b: WasmCode): WasmCode => [...a, ...b, I32_AND]
-export const xor = (a: WasmCode, b: WasmCode): WasmCode => [...a, ...b, I32_XOR]
 export const shiftedRight = (a: WasmCode, bits: number): WasmCode => [...a, ...constant(bits), I32_SHR_U]
 /** The first if the condition holds. Both are computed. */
 export const oneOf = (condition: WasmCode, a: WasmCode, b: WasmCode): WasmCode => [...a, ...b, ...condition, SELECT]

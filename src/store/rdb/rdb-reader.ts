@@ -22,10 +22,8 @@ import {
 /** LZF makes at most 264 bytes of 3. What claims to be longer need not be tried. */
 const LZF_RATIO_MAX = 88
 
-const INT32_MAX = 0x7fffffff
-
 /** No value is longer than what a signed integer of 32 bits counts. */
-const DECOMPRESSED_BYTES_MAX = INT32_MAX
+const DECOMPRESSED_BYTES_MAX = 0x7fffffff
 
 /** Memory for a longer compressed string is not kept for the next one. */
 const DECOMPRESSED_BYTES_KEPT_MAX = 16 * 1024
@@ -122,8 +120,6 @@ export class RdbReader {
   /** A length or a count. Above 2^53 - 1 it is malformed: nothing can be as long. */
   length(): number {
     this.length64()
-    // The places of what is read are kept by all that reads it: as small integers, where a sum of products is a double.
-    if (this.high === 0 && this.low <= INT32_MAX) return this.low
     const value = this.high * 4294967296 + this.low
     if (value > Number.MAX_SAFE_INTEGER) this.fail('a length')
     return value

@@ -1,6 +1,7 @@
 /** A large hash with times, while a snapshot writes it in portions and its fields come to their times. */
 import { expect, it } from 'vitest'
 import type { Database } from '../../../src/store/database.js'
+import type { Keyspace } from '../../../src/store/keyspace.js'
 import { RdbReader } from '../../../src/store/rdb/rdb-reader.js'
 import { type SnapshotPart, SnapshotWalk } from '../../../src/store/rdb/snapshot-walk.js'
 import { readValue } from '../../../src/store/rdb/value-forms.js'
@@ -68,12 +69,22 @@ function loaded(bytes: Uint8Array): Map<string, number> {
   return timesOf(db)
 }
 
-it('is written some fields at a time, as it was at the cut, and loses fields only before or behind it', () => {
+/** A snapshot of a database with the one hash, and the times that its fields have at the cut. */
+function beginWalk(): { keyspace: Keyspace; db: Database; before: Map<string, number>; walk: SnapshotWalk } {
   const keyspace = makeKeyspace()
   const db = keyspace.database(0)
   makeHash(db)
   const before = timesOf(db)
-  const walk = new SnapshotWalk(keyspace, { compresses: false, clock: 'none', addToDigest: null })
+  return {
+    keyspace,
+    db,
+    before,
+    walk: new SnapshotWalk(keyspace, { compresses: false, clock: 'none', addToDigest: null }),
+  }
+}
+
+it('is written some fields at a time, as it was at the cut, and loses fields only before or behind it', () => {
+  const { keyspace, db, before, walk } = beginWalk()
   const written: Uint8Array[] = []
   const field = Buffer.from('field:0')
   let steps = 0
@@ -97,11 +108,7 @@ it('is written some fields at a time, as it was at the cut, and loses fields onl
 })
 
 it('is written to its end before a field is chosen among those that are not over', () => {
-  const keyspace = makeKeyspace()
-  const db = keyspace.database(0)
-  makeHash(db)
-  const before = timesOf(db)
-  const walk = new SnapshotWalk(keyspace, { compresses: false, clock: 'none', addToDigest: null })
+  const { keyspace, db, before, walk } = beginWalk()
   const written: Uint8Array[] = []
   // The first step meets the hash, or an empty bucket before it.
   while (!(peekText(db, 'key') && walk.isWriting(db))) {
